@@ -1,0 +1,68 @@
+# Everything a newcomer needs: `make run` starts the suite, `make test` checks all of it.
+PYTHON ?= python3
+UV_VERSION := 0.13.9
+BIN := .venv/bin
+UV := VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/uv
+COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-header --no-annotate
+
+# A stamp is newer than what it was made from, so the environment changes only when a lock does.
+TOOL := .venv/.uv-$(UV_VERSION)
+RUNTIME := .venv/.runtime
+DEV := .venv/.dev
+
+# Order: what fails fastest and explains most comes first. One process per group, because some patch the whole process.
+TEST_GROUPS ?= contracts chassis $(sort $(wildcard services/*/)) gateway suite $(sort $(wildcard tests/*/))
+
+# Real input for tests that import it; they skip, and say so, where it is not there.
+export GUANXI_SHARED_DATA ?= $(abspath ../shared/data)
+
+.DEFAULT_GOAL := help
+.PHONY: help venv run test lint fmt contracts lock
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+$(TOOL):
+	@$(PYTHON) -c 'import sys; sys.exit("Guanxi needs Python 3.11 or newer" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@touch $@
+
+$(RUNTIME): requirements.lock pyproject.toml $(TOOL)
+	$(UV) pip install --quiet --require-hashes -r requirements.lock
+	$(UV) pip install --quiet --no-deps --editable .
+	@touch $@
+
+$(DEV): requirements-dev.lock $(RUNTIME)
+	$(UV) pip install --quiet --require-hashes -r requirements-dev.lock
+	@touch $@
+
+venv: $(DEV) ## make .venv with everything that development needs
+
+run: $(RUNTIME) ## start the whole suite with demo data in one process
+	$(BIN)/guanxi up
+
+test: lint ## lint, then every test: one pytest process per folder, stop at the first that fails
+	@set -e; for group in $(TEST_GROUPS); do \
+		[ -n "$$(find $$group -name 'test_*.py' -print -quit 2>/dev/null)" ] || continue; \
+		echo "== $$group"; \
+		$(BIN)/python -m pytest $$group; \
+	done
+
+lint: $(DEV) ## style, types of contracts and chassis, and who may import whom
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy contracts chassis
+	$(BIN)/lint-imports
+
+fmt: $(DEV) ## format the code and repair what ruff can
+	$(BIN)/ruff check --fix --exit-zero .
+	$(BIN)/ruff format .
+
+contracts: $(RUNTIME) ## write contracts/published anew from the declarations
+	$(BIN)/python -m contracts.publish
+
+lock: $(TOOL) ## resolve the dependencies of pyproject.toml anew; add UPGRADE=--upgrade for newer versions
+	$(COMPILE) $(UPGRADE) pyproject.toml -o requirements.lock
+	$(COMPILE) $(UPGRADE) pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock

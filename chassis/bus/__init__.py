@@ -1,0 +1,60 @@
+"""The message bus: remote calls, events and saga messages between services.
+
+Only this package knows Nameko, AMQP and eventlet. A service hands plain callables over (`ports.Endpoint`) and gets a
+`Caller` and a `Publisher` back; whether RabbitMQ or the same process carries the bytes is a setting (`transport.connect`).
+Importing this module is light and patches nothing, because the gateway's threads use the client without eventlet.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_patched = False
+
+
+def start() -> None:
+    """Make this process cooperative. Must be the first thing that a service process does, before other imports.
+
+    Raises RuntimeError when psycopg2 stayed blocking: one slow query would then stop every other request and the
+    heartbeats with it, so that the broker would deliver running messages a second time.
+    """
+    global _patched
+    with warnings.catch_warnings():
+        # eventlet announces on every import that it is in maintenance mode; docs/adr says why this package keeps it.
+        warnings.simplefilter("ignore")
+        import eventlet
+        from eventlet.support import psycopg2_patcher
+    warnings.filterwarnings("ignore", category=DeprecationWarning, module="eventlet")
+    warnings.filterwarnings("ignore", message=r"\s*Eventlet is deprecated")
+    eventlet.monkey_patch()
+    psycopg2_patcher.make_psycopg_green()
+    import psycopg2.extensions
+
+    if psycopg2.extensions.get_wait_callback() is None:
+        raise RuntimeError("psycopg2 has no green wait callback: a query would block the whole process")
+    _patched = True
+
+
+def started() -> bool:
+    """Whether `start` ran in this process, in other words whether threads are green here."""
+    return _patched
+
+
+def offload(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """Run a function that computes or blocks in C for long (password hashes, big files) beside the event loop.
+
+    In a process that is not patched, where real threads serve the requests, this is a plain call.
+    """
+    if not _patched:
+        return function(*args, **kwargs)
+    tpool = sys.modules.get("eventlet.tpool")
+    if tpool is None:
+        from eventlet import tpool
+    result: R = tpool.execute(function, *args, **kwargs)
+    return result

@@ -1,0 +1,125 @@
+"""What happens to one delivered message, whatever transport brought it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+from chassis.bus import wire
+from chassis.bus.ports import Endpoint, OutcomeUnknown, RetryLater
+
+log = logging.getLogger(__name__)
+
+INTERNAL = wire.encode({"error": {"code": "internal", "status": 500}})
+
+
+class Delivery(Protocol):
+    """A message in the hands of a service, to be finished by exactly one of `done` and `again`."""
+
+    kind: str  # "rpc", "event" or "message"
+    queue: str
+    body: bytes
+    headers: Mapping[str, Any]
+    problem: str | None  # why the envelope cannot be used, if so
+
+    def void(self) -> bool:
+        """Whether nobody waits for it any more (a call past its deadline) or it will be delivered anew."""
+        ...
+
+    def answer(self, body: bytes) -> None: ...
+
+    def done(self) -> None: ...
+
+    def again(self) -> None:
+        """Deliver it once more, after a pause."""
+        ...
+
+    def release(self) -> None:
+        """Give it back untouched, because this service stops."""
+        ...
+
+
+def handle(endpoint: Endpoint, delivery: Delivery) -> None:
+    """Run the endpoint's callable for one message. Never raises, since that would end the whole Nameko container."""
+    try:
+        if delivery.void():
+            delivery.done()
+            return
+        if delivery.kind == "rpc":
+            _answer(endpoint, delivery)
+        elif _readable(endpoint, delivery) is not None:
+            handler = endpoint.event if delivery.kind == "event" else endpoint.message
+            _take(endpoint, delivery, handler)
+        delivery.done()
+    except RetryLater as reason:
+        log.info("%s: delivered again later: %s", delivery.queue, reason)
+        delivery.again()
+    except Exception:
+        log.exception("%s: a handler failed, the message will be delivered again", delivery.queue)
+        delivery.again()
+
+
+def handle_batch(
+    endpoint: Endpoint, deliveries: Sequence[Delivery], done: Callable[[Sequence[Delivery]], None]
+) -> None:
+    """Run `event_batch` for the readable ones among these messages. Never raises."""
+    try:
+        live = [each for each in deliveries if not each.void() and _readable(endpoint, each) is not None]
+        if live and endpoint.event_batch:
+            endpoint.event_batch([each.body for each in live])
+        done(deliveries)
+    except Exception as error:
+        if not isinstance(error, RetryLater):
+            log.exception("%s: a batch failed, its messages will be delivered again", endpoint.service)
+        for delivery in deliveries:
+            delivery.again()
+
+
+def read_reply(service: str, body: bytes) -> dict[str, Any]:
+    """The reply object in these bytes. Raises OutcomeUnknown, since the work was done, if they cannot be read."""
+    try:
+        reply = wire.decode(body)
+    except wire.Undecodable as error:
+        raise OutcomeUnknown(f"the reply of {service} is unreadable: {error}") from error
+    if not isinstance(reply, dict):
+        raise OutcomeUnknown(f"the reply of {service} is no object")
+    return reply
+
+
+def _answer(endpoint: Endpoint, delivery: Delivery) -> None:
+    request = _readable(endpoint, delivery)
+    if request is None or endpoint.rpc is None:
+        return
+    try:
+        reply = wire.encode(endpoint.rpc(request))
+    except Exception:
+        log.exception("%s: a call failed", delivery.queue)
+        reply = INTERNAL
+    delivery.answer(reply)
+
+
+def _take(endpoint: Endpoint, delivery: Delivery, handler: Callable[[bytes], None] | None) -> None:
+    if handler is None:
+        endpoint.undecodable(delivery.queue, delivery.body, delivery.headers, f"no handler for {delivery.kind}")
+        return
+    try:
+        handler(delivery.body)
+    except wire.Undecodable as error:
+        endpoint.undecodable(delivery.queue, delivery.body, delivery.headers, str(error))
+
+
+def _readable(endpoint: Endpoint, delivery: Delivery) -> dict[str, Any] | None:
+    """The message's object, or None after it was given to the dead letters."""
+    problem = delivery.problem
+    if problem is None:
+        try:
+            value = wire.decode(delivery.body)
+            if isinstance(value, dict):
+                return value
+            problem = "the body is no JSON object"
+        except wire.Undecodable as error:
+            problem = str(error)
+    log.warning("%s: an unreadable message was set aside: %s", delivery.queue, problem)
+    endpoint.undecodable(delivery.queue, delivery.body, delivery.headers, problem)
+    return None

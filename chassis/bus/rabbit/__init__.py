@@ -1,0 +1,1 @@
+"""RabbitMQ, spoken by py-amqp. One `Link` per purpose: calls, publishing, consuming, replying."""

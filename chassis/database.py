@@ -1,0 +1,178 @@
+"""One service's PostgreSQL: engines per role, and the unit of work that every write happens in.
+
+Row-level security reads the setting `app.tenant`, which lives for one transaction. It rides on the first statement of
+the transaction instead of taking a round trip of its own; on a read in autocommit mode each statement carries it,
+because several statements sent as one simple query are one implicit transaction.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import psycopg2.extensions
+from sqlalchemy import create_engine, event
+from sqlalchemy.engine import Connection, CursorResult, Engine
+from sqlalchemy.exc import DBAPIError, TimeoutError as PoolTimeout
+
+from chassis.clock import Clock
+from chassis.context import Context
+from chassis.errors import Problem, unavailable
+from contracts.fields import parse_uuid
+
+if TYPE_CHECKING:
+    from chassis.changes import Change, Message
+
+# SQLAlchemy's dialect makes uuid.UUID objects of every id; ids are text everywhere in the suite.
+_UUID_AS_TEXT = psycopg2.extensions.new_type((2950,), "UUID", lambda value, cursor: value)
+_UUIDS_AS_TEXT = psycopg2.extensions.new_array_type((2951,), "UUID[]", _UUID_AS_TEXT)
+
+
+class Scope:
+    """The tenant of one connection's use. `each` repeats the setting on every statement (autocommit)."""
+
+    __slots__ = ("applied", "each", "prefix")
+
+    def __init__(self, tenant: str, each: bool = False) -> None:
+        # parse_uuid admits nothing but a UUID, so the text cannot carry SQL.
+        self.prefix = f"SELECT set_config('app.tenant','{parse_uuid(tenant)}',true);"
+        self.each = each
+        self.applied = False
+
+
+def _apply_scope(
+    connection: Connection, cursor: Any, statement: str, parameters: Any, context: Any, executemany: bool
+) -> tuple[str, Any]:
+    scope: Scope | None = connection.get_execution_options().get("scope")
+    if scope is not None and (scope.each or not scope.applied):
+        scope.applied = True
+        statement = scope.prefix + statement
+    return statement, parameters
+
+
+def make_engine(url: str, *, pool_size: int = 5, name: str = "guanxi") -> Engine:
+    """An engine whose connections answer ids as text and JSON as plain values. A pool that stays full for 5 s gives up."""
+    engine = create_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=5,
+        pool_use_lifo=True,
+        json_serializer=lambda value: orjson.dumps(value).decode(),
+        json_deserializer=orjson.loads,
+        connect_args={"application_name": name, "connect_timeout": 5, "keepalives_idle": 30, "tcp_user_timeout": 15000},
+    )
+
+    @event.listens_for(engine, "connect")
+    def ids_are_text(connection: Any, record: Any) -> None:
+        psycopg2.extensions.register_type(_UUID_AS_TEXT, connection)
+        psycopg2.extensions.register_type(_UUIDS_AS_TEXT, connection)
+
+    event.listen(engine, "before_cursor_execute", _apply_scope, retval=True)
+    return engine
+
+
+class Work:
+    """One transaction for one tenant and principal: what rules write with.
+
+    Changes and messages are collected and written just before the commit, in the same transaction.
+    """
+
+    def __init__(self, connection: Connection, context: Context, clock: Clock, service: Any) -> None:
+        self.connection, self.context, self.clock, self.service = connection, context, clock, service
+        self.changes: list[Change] = []
+        self.messages: list[Message] = []
+        self.reveal: dict[str, Any] = {}
+        """Secrets for this one answer: added to its body, kept nowhere."""
+
+    @property
+    def tenant(self) -> str:
+        return self.context.tenant
+
+    @property
+    def now(self) -> dt.datetime:
+        return self.clock.now()
+
+    def today(self) -> dt.date:
+        return self.now.date()
+
+    def sql(self, statement: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> CursorResult[Any]:
+        """Run driver SQL (`%s` or `%(name)s` placeholders)."""
+        return self.connection.exec_driver_sql(statement, parameters if isinstance(parameters, dict) else tuple(parameters))
+
+    def execute(self, statement: Any, parameters: Any = None) -> CursorResult[Any]:
+        """Run a SQLAlchemy Core statement."""
+        return self.connection.execute(statement, parameters)
+
+    def flush(self) -> None:
+        """Write the collected change rows and messages."""
+        if self.changes or self.messages:
+            from chassis.changes import write
+
+            write(self)
+
+
+class Database:
+    """The `app` and `ops` connections of one service in one process."""
+
+    def __init__(self, app: Engine, ops: Engine, clock: Clock, service: Any) -> None:
+        self.app, self.ops, self.clock, self.service = app, ops, clock, service
+
+    @contextmanager
+    def work(self, context: Context) -> Iterator[Work]:
+        """A transaction that commits at the end of the block, or leaves nothing behind."""
+        with _translated(), self.app.connect() as connection:
+            scoped = connection.execution_options(scope=Scope(context.tenant))
+            work = Work(scoped, context, self.clock, self.service)
+            try:
+                yield work
+                work.flush()
+                scoped.commit()
+            except BaseException:
+                scoped.rollback()
+                raise
+
+    @contextmanager
+    def reading(self, context: Context) -> Iterator[Work]:
+        """Statements that each see committed data; nothing is locked and nothing can be written by mistake."""
+        with _translated(), self.app.connect() as connection:
+            scoped = connection.execution_options(isolation_level="AUTOCOMMIT", scope=Scope(context.tenant, each=True))
+            yield Work(scoped, context, self.clock, self.service)
+
+    @contextmanager
+    def operations(self) -> Iterator[Connection]:
+        """The `ops` role: all tenants, only the tables of delivery, sagas, timers, jobs and credentials."""
+        with _translated(), self.ops.connect() as connection, connection.begin():
+            yield connection
+
+    def close(self) -> None:
+        self.app.dispose()
+        self.ops.dispose()
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """A lost or refused connection is 503, a lock wait or a statement past its time limit too: repeat and it may work."""
+    try:
+        yield
+    except PoolTimeout as error:
+        raise unavailable("The database is busy.") from error
+    except DBAPIError as error:
+        code = getattr(error.orig, "pgcode", None)
+        # 55P03 lock_not_available, 57014 query_canceled, 40P01 deadlock_detected, 40001 serialization_failure,
+        # 57P0x shutdowns, 53xxx insufficient resources, 25006 read-only after a failover; no code: connection lost.
+        if error.connection_invalidated or code is None or code[:2] in ("53", "08", "57") or code in ("55P03", "40P01", "40001", "25006"):
+            raise unavailable("The database did not answer in time.") from error
+        raise
+
+
+def constraint_of(error: DBAPIError) -> str:
+    """The name of the constraint that refused a write, or an empty text."""
+    return getattr(getattr(error.orig, "diag", None), "constraint_name", None) or ""
+
+
+def is_unavailable(error: BaseException) -> bool:
+    return isinstance(error, Problem) and error.status == 503

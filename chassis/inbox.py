@@ -1,0 +1,171 @@
+"""The inbox: an event takes effect in the transaction that notes it, or is parked and tried again, or is dead.
+
+The broker is never the retry engine. A parked event holds back later ones of the same subject for the same consumer.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import random
+import traceback
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Column, DateTime, Identity, BigInteger, Index, Integer, LargeBinary, MetaData, Table, Text, Uuid, text
+
+from chassis.context import Context
+from chassis.database import Work, is_unavailable
+
+if TYPE_CHECKING:
+    from chassis.database import Database
+
+JSON = dict[str, Any]
+MAX_ATTEMPTS = 12
+LONGEST_WAIT = 600.0
+
+
+class NotYet(Exception):
+    """A handler must see something else first: the event waits without being an error."""
+
+
+def define(metadata: MetaData) -> None:
+    inbox = Table(
+        "inbox",
+        metadata,
+        Column("tenant_id", Uuid(as_uuid=False), primary_key=True),
+        Column("consumer", Text, primary_key=True),
+        Column("event_id", Uuid(as_uuid=False), primary_key=True),
+        Column("seq", BigInteger, Identity(always=True), nullable=False),
+        Column("subject", Text, nullable=False),
+        Column("type", Text, nullable=False),
+        Column("state", Text, nullable=False),
+        Column("attempts", Integer, nullable=False),
+        Column("due_at", DateTime(timezone=True)),
+        Column("error", Text),
+        Column("body", LargeBinary),
+        Column("received_at", DateTime(timezone=True), nullable=False),
+    )
+    Index("ix_inbox_waiting", inbox.c.due_at, inbox.c.seq, postgresql_where=text("state = 'parked'"))
+    Index(
+        "ix_inbox_subject", inbox.c.tenant_id, inbox.c.consumer, inbox.c.subject, inbox.c.seq, postgresql_where=text("state = 'parked'")
+    )
+    Table(
+        "dead_letters",
+        metadata,
+        Column("id", BigInteger, Identity(always=True), primary_key=True),
+        Column("queue", Text, nullable=False),
+        Column("raw", LargeBinary, nullable=False),
+        Column("headers", Text, nullable=False),
+        Column("reason", Text, nullable=False),
+        Column("at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
+    )
+
+
+def accept(
+    database: Database,
+    context: Context,
+    consumer: str,
+    event_id: str,
+    subject: str,
+    kind: str,
+    body: bytes,
+    handle: Callable[[Work], None],
+) -> None:
+    """Note the event and run its handler in one transaction. A repeat does nothing; a failure is parked.
+
+    Raises only when not even parking was possible (database down), so that the bus keeps the message.
+    """
+    try:
+        with database.work(context) as work:
+            state = work.sql(
+                "INSERT INTO inbox (tenant_id, consumer, event_id, subject, type, state, attempts, due_at, body, received_at)"
+                " SELECT %(tenant)s, %(consumer)s, %(id)s, %(subject)s, %(type)s,"
+                "  CASE WHEN held THEN 'parked' ELSE 'done' END, 0, CASE WHEN held THEN %(now)s END, CASE WHEN held THEN %(body)s::bytea END, %(now)s"
+                " FROM (SELECT EXISTS (SELECT 1 FROM inbox WHERE tenant_id = %(tenant)s AND consumer = %(consumer)s"
+                "  AND subject = %(subject)s AND state = 'parked') AS held) AS waiting"
+                " ON CONFLICT DO NOTHING RETURNING state",
+                {"tenant": work.tenant, "consumer": consumer, "id": event_id, "subject": subject, "type": kind, "now": work.now, "body": body},
+            ).scalar()
+            if state == "done":
+                handle(work)
+    except Exception as error:
+        if is_unavailable(error):
+            raise
+        _park(database, context, consumer, event_id, subject, kind, body, error)
+
+
+def _park(
+    database: Database, context: Context, consumer: str, event_id: str, subject: str, kind: str, body: bytes, error: Exception
+) -> None:
+    with database.work(context) as work:
+        work.sql(
+            "INSERT INTO inbox (tenant_id, consumer, event_id, subject, type, state, attempts, due_at, error, body, received_at)"
+            " VALUES (%s, %s, %s, %s, %s, 'parked', 1, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+            (work.tenant, consumer, event_id, subject, kind, _due(work.now, 1), describe(error), body, work.now),
+        )
+
+
+def _due(now: dt.datetime, attempts: int) -> dt.datetime:
+    """When to try again: 2ⁿ seconds, at most ten minutes, with a quarter of jitter."""
+    wait = min(2.0**attempts / 2, LONGEST_WAIT)
+    return now + dt.timedelta(seconds=wait * random.uniform(0.75, 1.25))
+
+
+def describe(error: BaseException) -> str:
+    """One error as an operator reads it: its last lines, at most 4,000 characters."""
+    if isinstance(error, NotYet):
+        return f"waits: {error}"
+    return "".join(traceback.format_exception(error))[-4000:].replace("\x00", "")
+
+
+def due(database: Database, limit: int = 100) -> list[Any]:
+    """Parked events whose time has come and that no earlier one of their subject holds back."""
+    with database.operations() as connection:
+        return list(
+            connection.exec_driver_sql(
+                "SELECT tenant_id, consumer, event_id, body FROM inbox AS i WHERE state = 'parked' AND due_at <= %s"
+                " AND NOT EXISTS (SELECT 1 FROM inbox AS earlier WHERE earlier.tenant_id = i.tenant_id AND earlier.consumer = i.consumer"
+                "  AND earlier.subject = i.subject AND earlier.state = 'parked' AND earlier.seq < i.seq)"
+                " ORDER BY due_at, seq LIMIT %s",
+                (database.clock.now(), limit),
+            )
+        )
+
+
+def retry(database: Database, context: Context, consumer: str, event_id: str, handle: Callable[[Work], None]) -> bool:
+    """Run a parked event again. After twelve attempts it is dead: kept, shown, and no longer in anybody's way."""
+    try:
+        with database.work(context) as work:
+            row = work.sql(
+                "UPDATE inbox SET state = 'done', body = NULL, error = NULL, due_at = NULL, attempts = attempts + 1"
+                " WHERE tenant_id = %s AND consumer = %s AND event_id = %s AND state = 'parked' RETURNING attempts",
+                (work.tenant, consumer, event_id),
+            ).first()
+            if row is not None:
+                handle(work)
+        return True
+    except Exception as error:
+        if is_unavailable(error):
+            raise
+        with database.work(context) as work:
+            row = work.sql(
+                "SELECT attempts FROM inbox WHERE tenant_id = %s AND consumer = %s AND event_id = %s AND state = 'parked' FOR UPDATE",
+                (work.tenant, consumer, event_id),
+            ).first()
+            if row is not None:
+                attempts = row.attempts + 1
+                state = "dead" if attempts >= MAX_ATTEMPTS else "parked"
+                work.sql(
+                    "UPDATE inbox SET state = %s, attempts = %s, due_at = %s, error = %s"
+                    " WHERE tenant_id = %s AND consumer = %s AND event_id = %s",
+                    (state, attempts, _due(work.now, attempts), describe(error), work.tenant, consumer, event_id),
+                )
+        return False
+
+
+def bury(database: Database, queue: str, raw: bytes, headers: JSON, reason: str) -> None:
+    """Keep what could not even be read, byte by byte."""
+    with database.operations() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO dead_letters (queue, raw, headers, reason) VALUES (%s, %s, %s, %s)", (queue, raw, str(headers), reason)
+        )

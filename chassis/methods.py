@@ -1,0 +1,182 @@
+"""The calls that every service answers: reading, writing, commands. One table from method to what it does.
+
+A request is `{"method", "context", "params", "key"?, "route"?}`; an answer `{"status", "body", "etag"?, "location"?}`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+
+from chassis import idempotency, saga
+from chassis.context import Context
+from chassis.errors import forbidden, not_found
+from chassis.permissions import mask, scope
+from chassis.records import lists, reading, writing
+from chassis.records.store import Store
+
+if TYPE_CHECKING:
+    from chassis.database import Work
+    from chassis.service import Runtime
+
+JSON = dict[str, Any]
+
+
+def run(runtime: Runtime, context: Context, request: JSON) -> JSON:
+    """Dispatch one request. Writes run in one transaction, in which their answer is kept under the idempotency key."""
+    method, params = request["method"], request.get("params") or {}
+    own = runtime.definition.methods.get(method)
+    if own is not None:
+        return own(runtime, context, params)
+    if method in READS:
+        with runtime.database.reading(context) as work:
+            return READS[method](work, runtime, params)
+    if method not in WRITES:
+        raise not_found("method")
+    key, route = request.get("key"), request.get("route", method)
+    with runtime.database.work(context) as work:
+        if key:
+            kept = idempotency.recall(work, route, key, params)
+            if kept is not None:
+                return kept
+        answer = WRITES[method](work, runtime, params)
+        if key:
+            work.flush()
+            idempotency.keep(work, route, key, params, answer)
+        if work.reveal:
+            answer = {**answer, "body": {**answer["body"], **work.reveal}}
+        return answer
+
+
+def store_of(runtime: Runtime, params: JSON, operation: str = "") -> Store[Any]:
+    store = runtime.stores.get(params["record"])
+    if store is None or (operation and operation not in store.record.operations):
+        raise not_found("collection")
+    return store
+
+
+def answer(work: Work, store: Store[Any], entity: Any, status: int = 200, **more: Any) -> JSON:
+    """The record as it is after a write, without what the principal may not see."""
+    return {"status": status, "body": mask(work.context, store.name, entity.wire()), "etag": str(entity.version), **more}
+
+
+def _get(work: Work, runtime: Runtime, params: JSON) -> JSON:
+    store = store_of(runtime, params, "get")
+    document = reading.as_of(work, store, params["id"], params["as_of"]) if params.get("as_of") else store.get(work, params["id"])
+    etag = str(document["version"])
+    document = reading.shape(work, store, [document], params)[0]
+    return {"status": 200, "body": document, "etag": etag}
+
+
+def _list(work: Work, runtime: Runtime, params: JSON) -> JSON:
+    store = store_of(runtime, params, "list")
+    body = lists.page(work, store, params.get("query") or {})
+    if (params.get("query") or {}).get("expand"):
+        body["items"] = reading.expand(work, store, body["items"], params["query"]["expand"])
+    return {"status": 200, "body": body}
+
+
+def _history(work: Work, runtime: Runtime, params: JSON) -> JSON:
+    return {"status": 200, "body": reading.history(work, store_of(runtime, params, "history"), params)}
+
+
+def _by_external(work: Work, runtime: Runtime, params: JSON) -> JSON:
+    store = store_of(runtime, params, "get")
+    document = reading.by_external(work, store, params["system"], params["key"])
+    return {"status": 200, "body": document, "etag": str(document["version"])}
+
+
+def _aggregate(work: Work, runtime: Runtime, params: JSON) -> JSON:
+    from chassis.records import aggregates
+
+    return {"status": 200, "body": aggregates.run(work, store_of(runtime, params, "aggregate"), params)}
+
+
+def _query(work: Work, runtime: Runtime, params: JSON) -> JSON:
+    handle = runtime.queries.get(f"{params['record']}.{params['name']}")
+    if handle is None:
+        raise not_found("query")
+    return {"status": 200, "body": handle(work, params["id"])}
+
+
+def _saga(work: Work, runtime: Runtime, params: JSON) -> JSON:
+    store_of(runtime, params, "get").get(work, params["id"])
+    return {"status": 200, "body": saga.describe(work, params["id"])}
+
+
+def _inbox(work: Work, runtime: Runtime, params: JSON) -> JSON:
+    _administrators(work, "admin.inbox")
+    return {"status": 200, "body": reading.inbox(work, params)}
+
+
+def _sagas(work: Work, runtime: Runtime, params: JSON) -> JSON:
+    _administrators(work, "admin.sagas")
+    return {"status": 200, "body": reading.sagas(work, params)}
+
+
+def _administrators(work: Work, what: str) -> None:
+    if scope(work.context, what, "read") != "all":
+        raise forbidden("read", what)
+
+
+def _create(work: Work, runtime: Runtime, params: JSON) -> JSON:
+    store = store_of(runtime, params, "create")
+    entity = store.create(work, params["data"])
+    return answer(work, store, entity, 201, location=f"/v1/{store.record.collection}/{entity.id}")
+
+
+def _update(work: Work, runtime: Runtime, params: JSON) -> JSON:
+    store = store_of(runtime, params, "update")
+    return answer(work, store, store.update(work, params["id"], params["patch"], params.get("if_match")))
+
+
+def _delete(work: Work, runtime: Runtime, params: JSON) -> JSON:
+    store_of(runtime, params, "delete").delete(work, params["id"], params.get("if_match"))
+    return {"status": 204, "body": None}
+
+
+def _restore(work: Work, runtime: Runtime, params: JSON) -> JSON:
+    store = store_of(runtime, params, "restore")
+    return answer(work, store, store.restore(work, params["id"], params.get("if_match")))
+
+
+def _command(work: Work, runtime: Runtime, params: JSON) -> JSON:
+    store = store_of(runtime, params)
+    entity, contract = store.run(work, params["id"], params["verb"], params.get("data"), params.get("if_match"))
+    more = {"location": f"/v1/{store.record.collection}/{entity.id}/saga"} if contract.answers == 202 else {}
+    return answer(work, store, entity, contract.answers, **more)
+
+
+def _upsert(work: Work, runtime: Runtime, params: JSON) -> JSON:
+    store = store_of(runtime, params, "upsert")
+    entity, created = writing.upsert(work, store, params["system"], params["key"], params["data"], params.get("if_match"))
+    return answer(work, store, entity, 201 if created else 200)
+
+
+def _bulk(work: Work, runtime: Runtime, params: JSON) -> JSON:
+    store = store_of(runtime, params, "bulk")
+    return {"status": 200, "body": writing.bulk(work, store, params["items"], atomic=bool(params.get("atomic")))}
+
+
+READS: dict[str, Callable[[Any, Any, JSON], JSON]] = {
+    "record.get": _get,
+    "record.list": _list,
+    "record.history": _history,
+    "record.by_external": _by_external,
+    "record.aggregate": _aggregate,
+    "record.query": _query,
+    "record.saga": _saga,
+    "admin.inbox": _inbox,
+    "admin.sagas": _sagas,
+}
+WRITES: dict[str, Callable[[Any, Any, JSON], JSON]] = {
+    "record.create": _create,
+    "record.update": _update,
+    "record.delete": _delete,
+    "record.restore": _restore,
+    "record.command": _command,
+    "record.upsert": _upsert,
+    "record.bulk": _bulk,
+}
+

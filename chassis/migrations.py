@@ -1,0 +1,161 @@
+"""Migrations of one service: Alembic without command line, and the helpers that its scripts call.
+
+Each migration runs in its own transaction under a lock and with short timeouts, so that it never queues the service
+behind it. Every table with tenants gets row-level security, forced, by `protect`.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.operations import Operations
+from sqlalchemy import MetaData, create_engine
+from sqlalchemy.engine import Connection
+
+from chassis import changes, idempotency, inbox, numbering, saga
+from chassis.records import external, metadata_of, references
+
+SERVICES = Path(__file__).resolve().parent.parent / "services"
+OPS_TABLES = ("unsent", "inbox", "sagas", "idempotency")
+
+
+def define_common(metadata: MetaData) -> None:
+    """The chassis' own tables, the same in every service's database."""
+    if "changes" not in metadata.tables:
+        for room in (changes, inbox, idempotency, saga, numbering, external, references):
+            room.define(metadata)
+
+
+def metadata_for(service: str) -> MetaData:
+    """All tables of a service: importing its models fills the metadata."""
+    import importlib
+
+    importlib.import_module(f"services.{service}.models")
+    metadata = metadata_of(service)
+    define_common(metadata)
+    return metadata
+
+
+def config(service: str, connection: Connection | None = None) -> Config:
+    made = Config()
+    made.set_main_option("script_location", str(SERVICES / service / "migrations"))
+    made.attributes["connection"] = connection
+    made.attributes["service"] = service
+    return made
+
+
+def upgrade(url: str, service: str) -> str:
+    """Bring a service's database to the newest schema, as its owner. Returns the revision. Two at once wait in line."""
+    engine = create_engine(url)
+    try:
+        with engine.connect() as connection:
+            connection.exec_driver_sql("SELECT pg_advisory_lock(hashtext('guanxi migrations'))")
+            connection.commit()
+            command.upgrade(config(service, connection), "head")
+            context = MigrationContext.configure(connection)
+            revision = context.get_current_revision() or ""
+            connection.commit()
+            months_ahead(connection)
+            connection.commit()
+            return revision
+    finally:
+        engine.dispose()
+
+
+def run_environment(context: Any) -> None:
+    """What every service's `env.py` does."""
+    service = context.config.attributes["service"]
+    connection = context.config.attributes["connection"]
+    context.configure(
+        connection=connection, target_metadata=metadata_for(service), transaction_per_migration=True, include_object=_include
+    )
+    with context.begin_transaction():
+        connection.exec_driver_sql("SET LOCAL lock_timeout = '4s'")
+        connection.exec_driver_sql("SET LOCAL statement_timeout = '60s'")
+        context.run_migrations()
+
+
+def _include(item: Any, name: str | None, kind: str, reflected: bool, compare_to: Any) -> bool:
+    # The months' partitions are made by `months_ahead`, not declared; their indexes and keys belong to them.
+    return not (kind == "table" and name is not None and (name.startswith("changes_") or name.startswith("events_")))
+
+
+def differences(url: str, service: str) -> list[Any]:
+    """What the migrated database lacks of the models, or has beyond them."""
+    engine = create_engine(url)
+    try:
+        with engine.connect() as connection:
+            context = MigrationContext.configure(connection, opts={"include_object": _include})
+            return list(compare_metadata(context, metadata_for(service)))
+    finally:
+        engine.dispose()
+
+
+# --- helpers for migration scripts
+
+
+def install_common(op: Operations) -> None:
+    """Triggers and rights of the chassis' tables, after they were created."""
+    op.execute("CREATE TABLE changes_default PARTITION OF changes DEFAULT")
+    op.execute(
+        "CREATE FUNCTION announce_unsent() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN PERFORM pg_notify('unsent', ''); RETURN NULL; END $$"
+    )
+    op.execute("CREATE TRIGGER announce AFTER INSERT ON unsent FOR EACH STATEMENT EXECUTE FUNCTION announce_unsent()")
+    protect(op, "changes", insert_only=True)
+    protect(op, "unsent", "inbox", "sagas", "idempotency", ops=True)
+    protect(op, "counters", "external_ids", "copies", "asked")
+    database = op.get_bind().engine.url.database
+    op.execute(f'GRANT SELECT ON changes TO "{database}_ops"')
+    op.execute(f'GRANT SELECT, INSERT, UPDATE, DELETE ON dead_letters TO "{database}_ops"')
+    op.execute(f'GRANT SELECT ON dead_letters TO "{database}_checker"')
+
+
+def protect(op: Operations, *tables: str, ops: bool = False, insert_only: bool = False) -> None:
+    """Row-level security by tenant, forced, and the rights of the roles.
+
+    `ops` lets the operations role work for all tenants, `insert_only` takes UPDATE and DELETE from the service itself.
+    """
+    database = op.get_bind().engine.url.database
+    for table in tables:
+        op.execute(f'ALTER TABLE "{table}" ENABLE ROW LEVEL SECURITY')
+        op.execute(f'ALTER TABLE "{table}" FORCE ROW LEVEL SECURITY')
+        op.execute(
+            f'CREATE POLICY tenant ON "{table}" USING (tenant_id = current_setting(\'app.tenant\')::uuid)'
+            " WITH CHECK (tenant_id = current_setting('app.tenant')::uuid)"
+        )
+        op.execute(f'CREATE POLICY checker ON "{table}" FOR SELECT TO "{database}_checker" USING (true)')
+        rights = "SELECT, INSERT" if insert_only else "SELECT, INSERT, UPDATE, DELETE"
+        op.execute(f'GRANT {rights} ON "{table}" TO "{database}_app"')
+        op.execute(f'GRANT SELECT ON "{table}" TO "{database}_checker"')
+        if ops:
+            op.execute(f'CREATE POLICY ops ON "{table}" TO "{database}_ops" USING (true) WITH CHECK (true)')
+            op.execute(f'GRANT SELECT, INSERT, UPDATE, DELETE ON "{table}" TO "{database}_ops"')
+
+
+def months_ahead(connection: Connection, months: int = 3) -> None:
+    """Make the partitions of the change rows for this month and the next ones, where they are missing."""
+    first = dt.date.today().replace(day=1)
+    for _ in range(months):
+        following = (first + dt.timedelta(days=32)).replace(day=1)
+        connection.exec_driver_sql(
+            f"CREATE TABLE IF NOT EXISTS changes_{first:%Y%m} PARTITION OF changes FOR VALUES FROM ('{first}') TO ('{following}')"
+        )
+        first = following
+
+
+def tables_without_protection(connection: Connection, allowed: Iterable[str] = ("dead_letters", "alembic_version")) -> list[str]:
+    """Tables that hold rows of tenants without forced row-level security: must be empty."""
+    rows = connection.exec_driver_sql(
+        "SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+        " WHERE n.nspname = 'public' AND c.relkind IN ('r', 'p') AND NOT c.relispartition"
+        " AND NOT (c.relrowsecurity AND c.relforcerowsecurity)"
+    )
+    return sorted(row[0] for row in rows if row[0] not in set(allowed))

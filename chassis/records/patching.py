@@ -1,0 +1,131 @@
+"""Merging edits: JSON merge patch (RFC 7396), and two writers who started from the same version."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from chassis.errors import Problem
+from contracts import fields as f
+
+if TYPE_CHECKING:
+    from chassis.database import Work
+    from chassis.records.stored import Stored
+
+JSON = dict[str, Any]
+
+
+def merge_patch(target: Any, patch: Any) -> Any:
+    """RFC 7396: objects merge member by member, null removes a member, anything else replaces."""
+    if not isinstance(patch, dict):
+        return patch
+    result = dict(target) if isinstance(target, dict) else {}
+    for name, value in patch.items():
+        if value is None:
+            result.pop(name, None)
+        else:
+            result[name] = merge_patch(result.get(name), value)
+    return result
+
+
+def prepare(stored: type[Stored], current: JSON, patch: JSON) -> JSON:
+    """The values to load for a patch: nested objects merged with what is there, everything else as sent."""
+    declared = stored.record.declared()
+    prepared: JSON = {}
+    for name, value in patch.items():
+        field = declared.get(name)
+        if isinstance(value, dict) and isinstance(field, (f.Embedded, f.StringMap, f.Document)):
+            value = merge_patch(current.get(name), value)
+        prepared[name] = value
+    return prepared
+
+
+def check_version(work: Work, entity: Stored, if_match: str | None, patch: JSON | None) -> JSON | None:
+    """Let a writer pass who saw the present version, or whose edit touches other fields than the edits since.
+
+    Returns the patch, in which lists of parts are merged by part and field. Otherwise raises 412 `version_conflict`
+    with the clashing fields as they were (`base`), as this writer wants them (`mine`) and as they are (`theirs`).
+    """
+    if if_match is None or if_match == "*" or if_match == str(entity.version):
+        return patch
+    if patch is None or not if_match.isdigit() or int(if_match) > entity.version:
+        raise _clash(entity, {}, {}, [])
+    rows = work.sql(
+        "SELECT version, changed, snapshot, private FROM changes WHERE tenant_id = %s AND record_id = %s AND version >= %s"
+        " ORDER BY version",
+        (work.tenant, entity.id, int(if_match)),
+    ).all()
+    if not rows or rows[0].version != int(if_match):
+        raise _clash(entity, {}, patch, list(patch))
+    base = {**rows[0].snapshot, **rows[0].private.get("snapshot", {})}
+    theirs = {name for row in rows[1:] for name in row.changed}
+    current = entity.wire()
+    merged, clashing = dict(patch), []
+    for name in patch:
+        if name not in theirs:
+            continue
+        field = entity.record.declared().get(name)
+        if isinstance(field, f.Parts):
+            lines = merge_parts(base.get(name) or [], patch[name], current.get(name) or [], field)
+            if lines is not None:
+                merged[name] = lines
+                continue
+        elif current.get(name) == patch[name]:
+            continue
+        clashing.append(name)
+    if clashing:
+        raise _clash(entity, base, patch, clashing)
+    return merged
+
+
+def _clash(entity: Stored, base: JSON, mine: JSON, fields: list[str]) -> Problem:
+    now = entity.wire()
+    return Problem(
+        412,
+        "version_conflict",
+        f"The {entity.record.singular} was changed meanwhile: it is at version {entity.version}.",
+        errors=[{"field": name, "message": "Changed by both."} for name in fields],
+        extra={
+            "version": entity.version,
+            "base": {name: base.get(name) for name in fields},
+            "mine": {name: mine.get(name) for name in fields},
+            "theirs": {name: now.get(name) for name in fields},
+        },
+    )
+
+
+def merge_parts(base: list[JSON], mine: Any, theirs: list[JSON], field: f.Parts) -> list[JSON] | None:
+    """Three lists of parts merged by id and field; None where both changed the same field of a part.
+
+    A part missing from one side was removed there; removing what the other side changed is a clash.
+    """
+    if not isinstance(mine, list) or not all(isinstance(part, dict) for part in mine):
+        return None
+    writable = [name for name, declared in field.part.declared().items() if not declared.computed and name != "id"]
+    before, ours, other = ({part["id"]: part for part in parts if part.get("id")} for parts in (base, mine, theirs))
+    merged: list[JSON] = []
+    for part in theirs:
+        key = part.get("id")
+        if key not in before:
+            merged.append({"id": key, **{name: part.get(name) for name in writable}})
+            continue
+        started = {name: before[key].get(name) for name in writable}
+        there = {name: part.get(name) for name in writable}
+        if key not in ours:
+            if there != started:
+                return None
+            continue
+        here = {name: ours[key].get(name, started[name]) for name in writable}
+        one: JSON = {"id": key}
+        for name in writable:
+            if here[name] != started[name] and there[name] != started[name] and here[name] != there[name]:
+                return None
+            one[name] = here[name] if here[name] != started[name] else there[name]
+        merged.append(one)
+    for key, part in ours.items():
+        if key in before and key not in other:
+            if any(part.get(name, before[key].get(name)) != before[key].get(name) for name in writable):
+                return None
+        elif key not in before and key not in other:
+            merged.append(part)
+    merged += [part for part in mine if not part.get("id")]
+    return [{name: value for name, value in part.items() if value is not None} for part in merged]

@@ -1,0 +1,200 @@
+"""Reads beside lists: expanding references, history, the past, external ids, and the operators' tables."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from marshmallow import ValidationError
+
+from chassis.errors import bad_request, not_found
+from chassis.permissions import covers, hidden, mask, scope
+from chassis.records import external
+from chassis.records.filters import refuse_unknown
+from contracts import fields as f
+
+if TYPE_CHECKING:
+    from chassis.database import Work
+    from chassis.records.store import Store
+
+JSON = dict[str, Any]
+
+
+def shape(work: Work, store: Store[Any], documents: list[JSON], params: JSON) -> list[JSON]:
+    """Apply `fields` and `expand` of a request to records that were already permitted and masked."""
+    if params.get("expand"):
+        documents = expand(work, store, documents, params["expand"])
+    wanted = params.get("fields")
+    if wanted:
+        refuse_unknown(set(wanted), set(store.record.declared()) - hidden(work.context, store.name), "field")
+        keep = {"id", "version", *wanted, *(params.get("expand") or ())}
+        documents = [{name: value for name, value in document.items() if name in keep} for document in documents]
+    return documents
+
+
+def expand(work: Work, store: Store[Any], documents: list[JSON], names: list[str]) -> list[JSON]:
+    """Add `<name>` beside `<name>_id`: the record itself within the service, its copied fields across services.
+
+    What the principal may not read, and what is deleted, is null.
+    """
+    declared = store.record.declared()
+    for name in names:
+        field = declared.get(f"{name}_id")
+        if not isinstance(field, f.Ref) or f"{name}_id" in hidden(work.context, store.name):
+            raise bad_request("unknown_parameter", f"{name} cannot be expanded.", "expand")
+        ids = {document[f"{name}_id"] for document in documents if document.get(f"{name}_id")}
+        found = _by_id(work, field.target, ids)
+        documents = [{**document, name: found.get(document.get(f"{name}_id"))} for document in documents]
+    return documents
+
+
+def _by_id(work: Work, target: str, ids: set[str]) -> dict[Any, JSON]:
+    if not ids:
+        return {}
+    other = work.service.stores.get(target)
+    if other is not None:
+        rows = work.sql(f"{other.select} WHERE tenant_id = %s AND id = ANY(%s::uuid[]) AND deleted_at IS NULL", (work.tenant, list(ids)))
+        documents = [other.stored.wire_of_row(row) for row in rows]
+        return {document["id"]: mask(work.context, target, document) for document in documents if other.readable(work, document)}
+    copies = work.sql(
+        "SELECT id, data FROM copies WHERE tenant_id = %s AND record = %s AND id = ANY(%s::uuid[]) AND NOT deleted",
+        (work.tenant, target, list(ids)),
+    )
+    granted = scope(work.context, target, "read")
+    return {
+        row.id: mask(work.context, target, {"id": row.id, **row.data})
+        for row in copies
+        if covers(work.context, granted, row.data.get("owner_id"), row.data.get("team_id"))
+    }
+
+
+def history(work: Work, store: Store[Any], params: JSON) -> JSON:
+    """Who changed what, latest first, of a record that the principal may read (or could, before it was deleted)."""
+    row = work.sql(f"{store.select} WHERE tenant_id = %s AND id = %s", (work.tenant, params["id"])).first()
+    if row is None or not store.readable(work, store.stored.wire_of_row(row)):
+        raise not_found(store.record.singular)
+    limit = int(params.get("limit") or 50)
+    after = params.get("after")
+    if after is not None and not str(after).isdigit():
+        raise bad_request("bad_cursor", "This cursor does not belong to this list.", "after")
+    rows = work.sql(
+        "SELECT version, type, changed, previous, snapshot, private, actor, cause, correlation_id, at FROM changes"
+        " WHERE tenant_id = %s AND record_id = %s AND version < %s ORDER BY version DESC LIMIT %s",
+        (work.tenant, params["id"], min(int(after or 2**31 - 1), 2**31 - 1), limit + 1),
+    ).all()
+    concealed = hidden(work.context, store.name)
+    items = []
+    for change in rows[:limit]:
+        before = {**change.previous, **change.private.get("previous", {})}
+        after_it = {**change.snapshot, **change.private.get("snapshot", {})}
+        items.append(
+            {
+                "version": change.version,
+                "type": change.type,
+                "at": f.instant(change.at),
+                "actor": change.actor,
+                "cause": change.cause,
+                "correlation_id": change.correlation_id,
+                "changes": [
+                    {"field": name, "from": before.get(name), "to": after_it.get(name)}
+                    for name in change.changed
+                    if name not in concealed
+                ],
+            }
+        )
+    return {"items": items, "next": str(items[-1]["version"]) if len(rows) > limit else None}
+
+
+def as_of(work: Work, store: Store[Any], record_id: str, moment: str) -> JSON:
+    """The record as it was at an instant, under today's grants; 404 before it was made and while it was deleted."""
+    try:
+        at = f.parse_instant(moment)
+    except ValidationError as error:
+        raise bad_request("bad_parameter", f"as_of: {error.messages[0]}", "as_of") from None  # type: ignore[index]
+    row = work.sql(
+        "SELECT snapshot, private FROM changes WHERE tenant_id = %s AND record_id = %s AND record = %s AND at <= %s"
+        " ORDER BY version DESC LIMIT 1",
+        (work.tenant, record_id, store.name, at),
+    ).first()
+    if row is None:
+        raise not_found(store.record.singular)
+    document = {name: {**row.snapshot, **row.private.get("snapshot", {})}.get(name) for name in store.record.declared()}
+    if document["deleted_at"] is not None or not store.readable(work, document):
+        raise not_found(store.record.singular)
+    return mask(work.context, store.name, document)
+
+
+def by_external(work: Work, store: Store[Any], system: str, key: str) -> JSON:
+    """The record that has this key in another system."""
+    record_id = external.find(work, store.name, system, key)
+    if record_id is None:
+        raise not_found(store.record.singular)
+    return store.get(work, record_id)
+
+
+def inbox(work: Work, params: JSON) -> JSON:
+    """Parked and dead events of this service, oldest first."""
+    state = params.get("state")
+    rows = work.sql(
+        "SELECT seq, consumer, event_id, subject, type, state, attempts, due_at, error, received_at FROM inbox"
+        " WHERE tenant_id = %s AND state = ANY(%s) AND seq > %s ORDER BY seq LIMIT %s",
+        (work.tenant, [state] if state else ["parked", "dead"], _position(params), int(params.get("limit") or 50) + 1),
+    ).all()
+    limit = int(params.get("limit") or 50)
+    items = [
+        {
+            "service": work.service.name,
+            "consumer": row.consumer,
+            "event_id": row.event_id,
+            "subject": row.subject,
+            "type": row.type,
+            "state": row.state,
+            "attempts": row.attempts,
+            "due_at": f.instant(row.due_at) if row.due_at else None,
+            "error": row.error,
+            "received_at": f.instant(row.received_at),
+        }
+        for row in rows[:limit]
+    ]
+    return {"items": items, "next": str(rows[limit - 1].seq) if len(rows) > limit else None}
+
+
+def sagas(work: Work, params: JSON) -> JSON:
+    """Sagas under way (or of the given state), oldest first."""
+    limit = int(params.get("limit") or 50)
+    state = params.get("state")
+    rows = work.sql(
+        "SELECT id, name, record_id, state, reason, detail, started_at, deadline_at, due_at, ended_at, steps FROM sagas"
+        " WHERE tenant_id = %s AND (CASE WHEN %s::text IS NULL THEN ended_at IS NULL ELSE state = %s END) AND id > %s ORDER BY id LIMIT %s",
+        (work.tenant, state, state, _after_id(params), limit + 1),
+    ).all()
+    items = [
+        {
+            "service": work.service.name,
+            "id": row.id,
+            "name": row.name,
+            "record_id": row.record_id,
+            "state": row.state,
+            "reason": row.reason or None,
+            "started_at": f.instant(row.started_at),
+            "deadline_at": f.instant(row.deadline_at),
+            "ended_at": f.instant(row.ended_at) if row.ended_at else None,
+            "steps": [{name: step.get(name) for name in ("name", "state", "attempts", "error")} for step in row.steps],
+        }
+        for row in rows[:limit]
+    ]
+    return {"items": items, "next": items[-1]["id"] if len(rows) > limit else None}
+
+
+def _position(params: JSON) -> int:
+    after = str(params.get("after") or 0)
+    if not after.isdigit() or len(after) > 18:
+        raise bad_request("bad_cursor", "This cursor does not belong to this list.", "after")
+    return int(after)
+
+
+def _after_id(params: JSON) -> str:
+    try:
+        return f.parse_uuid(params["after"]) if params.get("after") else "00000000-0000-0000-0000-000000000000"
+    except ValidationError:
+        raise bad_request("bad_cursor", "This cursor does not belong to this list.", "after") from None
+

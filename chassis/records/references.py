@@ -1,0 +1,137 @@
+"""References between records: inside a service by foreign keys, across services by minimal local copies."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Boolean, Column, Integer, MetaData, Table, Text, Uuid
+from sqlalchemy.dialects.postgresql import JSONB
+
+from chassis.errors import conflict, invalid
+from contracts import fields as f
+from contracts.records import Record
+from contracts.registry import registry
+
+if TYPE_CHECKING:
+    from chassis.database import Work
+    from chassis.records.stored import Stored
+
+JSON = dict[str, Any]
+
+
+def define(metadata: MetaData) -> None:
+    """Copies of other services' records: the highest version seen, and the few fields that rules here need."""
+    Table(
+        "copies",
+        metadata,
+        Column("tenant_id", Uuid(as_uuid=False), primary_key=True),
+        Column("record", Text, primary_key=True),
+        Column("id", Uuid(as_uuid=False), primary_key=True),
+        Column("version", Integer, nullable=False),
+        Column("deleted", Boolean, nullable=False),
+        Column("data", JSONB, nullable=False),
+    )
+
+
+def keep(work: Work, event: JSON, fields: Sequence[str]) -> None:
+    """Keep the copy of an event's record, unless a newer version is here already."""
+    data = event["data"]
+    _store(work, event["type"].rsplit(".", 1)[0], data, fields)
+
+
+def _store(work: Work, record: str, data: JSON, fields: Sequence[str]) -> None:
+    import orjson
+
+    work.sql(
+        "INSERT INTO copies (tenant_id, record, id, version, deleted, data) VALUES (%s, %s, %s, %s, %s, %s)"
+        " ON CONFLICT (tenant_id, record, id) DO UPDATE SET version = excluded.version, deleted = excluded.deleted,"
+        " data = excluded.data WHERE copies.version < excluded.version",
+        (
+            work.tenant,
+            record,
+            data["id"],
+            data["version"],
+            data["deleted_at"] is not None,
+            orjson.dumps({name: data.get(name) for name in (*fields, "owner_id", "team_id")}).decode(),
+        ),
+    )
+
+
+def copy_of(work: Work, record: str, record_id: str, *, lock: bool = False) -> JSON | None:
+    """The copied fields of another service's record; None when it is deleted or nobody knows it.
+
+    An id that has not been heard of yet costs one call to its owner. `lock` holds the copy's row, which makes it the
+    place where decisions about that record queue up (credit of an account).
+    """
+    sql = "SELECT deleted, data FROM copies WHERE tenant_id = %s AND record = %s AND id = %s"
+    if lock:
+        sql += " FOR UPDATE"
+    row = work.sql(sql, (work.tenant, record, record_id)).first()
+    if row is None:
+        found = work.service.fetch(work, record, record_id)
+        if found is None:
+            return None
+        _store(work, record, found, work.service.copies[record])
+        row = work.sql(sql, (work.tenant, record, record_id)).first()
+        assert row is not None
+    return None if row.deleted else row.data
+
+
+def check(work: Work, record: type[Record], entities: Sequence[tuple[Stored, JSON | None]]) -> None:
+    """Every reference into another service that is new in these records must lead to a living record there (422)."""
+    known: set[tuple[str, str]] = set()
+    for name, target, path in _outward(record):
+        if target not in work.service.copies:
+            continue
+        for entity, before in entities:
+            for where, value in _values(entity, name, path):
+                if value is None or (target, value) in known or value == work.context.user_id:
+                    continue
+                if before is not None and value in _before(before, name, path):
+                    continue
+                if copy_of(work, target, value) is None:
+                    raise invalid({where: "There is no such record."}, code="unknown_reference")
+                known.add((target, value))
+
+
+def _outward(record: type[Record]) -> list[tuple[str, str, str | None]]:
+    found: list[tuple[str, str, str | None]] = []
+    for name, field in record.declared().items():
+        if isinstance(field, f.Parts):
+            for inner, part in field.part.declared().items():
+                if isinstance(part, f.Ref) and part.target and part.target.split(".")[0] != record.service:
+                    found.append((name, part.target, inner))
+        elif isinstance(field, f.Ref) and field.target and not field.computed and field.target.split(".")[0] != record.service:
+            found.append((name, field.target, None))
+    return found
+
+
+def _values(entity: Stored, name: str, inner: str | None) -> list[tuple[str, str | None]]:
+    value = getattr(entity, name)
+    if inner is None:
+        return [(name, value)]
+    return [(f"{name}.{index}.{inner}", getattr(part, inner)) for index, part in enumerate(value or ())]
+
+
+def _before(before: JSON, name: str, inner: str | None) -> set[Any]:
+    value = before.get(name)
+    return {value} if inner is None else {part.get(inner) for part in value or ()}
+
+
+def refuse_if_referenced(work: Work, record: type[Record], record_id: str) -> None:
+    """Deleting a record that living records of this service refer to is 409, where the reference says `restrict`."""
+    for other in registry.records.values():
+        if other.service != record.service:
+            continue
+        for name, field in other.declared().items():
+            if isinstance(field, f.Ref) and field.target == record.record_name and field.on_delete == "restrict":
+                table = other.collection.replace("-", "_")
+                row = work.sql(
+                    f'SELECT id FROM "{table}" WHERE tenant_id = %s AND "{name}" = %s AND deleted_at IS NULL LIMIT 1',
+                    (work.tenant, record_id),
+                ).first()
+                if row is not None:
+                    raise conflict(
+                        "referenced", f"A {other.singular} refers to this {record.singular}.", by=other.singular, id=row[0]
+                    )

@@ -1,0 +1,183 @@
+"""A declared record as a table and as an object: `class Order(Stored, record=contracts.sales.Order)`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from sqlalchemy import Column, ForeignKeyConstraint, Index, MetaData, Table, Uuid
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.schema import SchemaItem
+
+from chassis.errors import conflict
+from chassis.records.columns import Mapping, map_field
+from contracts import fields as f
+from contracts.records import Record
+from contracts.registry import registry
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_1_name)s",
+    "pk": "pk_%(table_name)s",
+}
+_metadata: dict[str, MetaData] = {}
+REQUIRED = ("version", "created_at", "created_by", "updated_at", "updated_by", "external_ids", "custom")
+
+
+def metadata_of(service: str) -> MetaData:
+    """The tables of one service's database."""
+    if service not in _metadata:
+        _metadata[service] = MetaData(naming_convention=NAMING)
+    return _metadata[service]
+
+
+def table_name(record: type[Record]) -> str:
+    return record.collection.replace("-", "_")
+
+
+class Stored:
+    """A record's row as an object: one attribute for each declared field. `__table_args__` adds constraints and indexes.
+
+    `insert_only` takes the right to update and delete from the service itself.
+    """
+
+    record: ClassVar[type[Record]]
+    table: ClassVar[Table]
+    mappings: ClassVar[tuple[Mapping, ...]]
+    plan: ClassVar[tuple[tuple[str, int, int, Callable[[Any], Any] | None], ...]]
+    """How a row becomes wire: field, first column, width, conversion (None: as it comes from the driver)."""
+    insert_only: ClassVar[bool] = False
+    __table_args__: ClassVar[tuple[SchemaItem, ...]] = ()
+
+    def __init_subclass__(cls, *, record: type[Record], **options: Any) -> None:
+        super().__init_subclass__(**options)
+        cls.record = record
+        cls.mappings = tuple(map_field(name, field) for name, field in record.declared().items())
+        columns: list[SchemaItem] = [Column("tenant_id", Uuid(as_uuid=False), primary_key=True)]
+        for mapping in cls.mappings:
+            for column in mapping.columns:
+                if column.name == "id":
+                    column.primary_key = True
+                column.nullable = not (column.name in REQUIRED or column.name == "id" or mapping.field.required)
+                columns.append(column)
+        cls.plan = _plan(cls.mappings)
+        name = table_name(record)
+        cls.table = Table(name, metadata_of(record.service), *columns, *_indexes(cls, name), *_references(cls), *cls.__table_args__)
+
+    def __init__(self, **values: Any) -> None:
+        self.was: dict[str, Any] | None = None
+        """The wire form when it was loaded; None while it is new."""
+        for mapping in self.mappings:
+            setattr(self, mapping.name, values.pop(mapping.name, None))
+        if values:
+            raise TypeError(f"{type(self).__name__} has no {', '.join(values)}")
+
+    # What every record has; the rest are attributes by the declaration.
+    id: str
+    version: int
+    owner_id: str | None
+    team_id: str | None
+
+    def __getattr__(self, name: str) -> Any:
+        # Only reached for what is not set: the declared fields are set in __init__, so this is a programming error.
+        raise AttributeError(f"{type(self).__name__} has no field {name}")
+
+    @classmethod
+    def from_row(cls, row: Any) -> Stored:
+        """The object of a row that selects `columns_sql()` in order."""
+        loaded = cls.__new__(cls)
+        at = 0
+        for mapping in cls.mappings:
+            width = len(mapping.columns)
+            loaded.__dict__[mapping.name] = mapping.out(row[at : at + width])
+            at += width
+        loaded.was = loaded.wire()
+        return loaded
+
+    @classmethod
+    def wire_of_row(cls, row: Any) -> dict[str, Any]:
+        """The wire form of a row without making an object: what lists and single reads answer."""
+        document: dict[str, Any] = {}
+        for name, at, width, convert in cls.plan:
+            value = row[at]
+            if value is not None and convert is not None:
+                value = convert(row[at : at + width])
+            document[name] = value
+        return document
+
+    @classmethod
+    def column_names(cls) -> list[str]:
+        return [column.name for mapping in cls.mappings for column in mapping.columns]
+
+    def values(self) -> list[Any]:
+        """The values of `column_names()`, as the driver takes them."""
+        return [value for mapping in self.mappings for value in mapping.into(getattr(self, mapping.name))]
+
+    def wire(self) -> dict[str, Any]:
+        """The record's plain JSON."""
+        return {
+            mapping.name: None if (value := getattr(self, mapping.name)) is None else mapping.field.to_wire(value)
+            for mapping in self.mappings
+        }
+
+    def move(self, state: str, code: str = "wrong_state", field: str = "status") -> None:
+        """Move the state machine, or refuse with 409 and `code`."""
+        declared = self.record.declared()[field]
+        assert isinstance(declared, f.State)
+        current = getattr(self, field)
+        if state not in declared.moves[current]:
+            raise conflict(code, f"A {self.record.singular} that is {current} cannot become {state}.", state=current)
+        setattr(self, field, state)
+
+    def can_move(self, state: str, field: str = "status") -> bool:
+        declared = self.record.declared()[field]
+        assert isinstance(declared, f.State)
+        return state in declared.moves[getattr(self, field)]
+
+
+def _plan(mappings: tuple[Mapping, ...]) -> tuple[tuple[str, int, int, Callable[[Any], Any] | None], ...]:
+    plan, at = [], 0
+    for mapping in mappings:
+        width = len(mapping.columns)
+        field = mapping.field
+        as_it_comes = isinstance(mapping.columns[0].type, JSONB) or type(field).to_wire is f.Field.to_wire
+        plan.append((mapping.name, at, width, None if as_it_comes else _conversion(mapping)))
+        at += width
+    return tuple(plan)
+
+
+def _conversion(mapping: Mapping) -> Callable[[Any], Any]:
+    to_wire, out = mapping.field.to_wire, mapping.out
+    return lambda part: to_wire(out(part))
+
+
+def _indexes(cls: type[Stored], name: str) -> list[Index]:
+    """One index for each declared filter or sort, led by the tenant and ended by the id, so that pages are ranges."""
+    indexes = []
+    for mapping in cls.mappings:
+        if mapping.field.filter or mapping.field.sort:
+            indexes.append(Index(f"ix_{name}_{mapping.name}", "tenant_id", mapping.key, "id"))
+    return indexes
+
+
+def _references(cls: type[Stored]) -> list[ForeignKeyConstraint]:
+    """References within the service are foreign keys; they lead with the tenant, because the check of a foreign key
+    does not see row-level security."""
+    found = []
+    for mapping in cls.mappings:
+        field = mapping.field
+        # Owner and team are references of every record; only in identity would they be within the service.
+        if isinstance(field, f.Ref) and field.target in registry.records and mapping.name not in ("owner_id", "team_id"):
+            target = registry.records[field.target]
+            if target.service == cls.record.service:
+                other = table_name(target)
+                found.append(
+                    ForeignKeyConstraint(
+                        ["tenant_id", mapping.name],
+                        [f"{other}.tenant_id", f"{other}.id"],
+                        name=f"fk_{table_name(cls.record)}_{mapping.name}",
+                    )
+                )
+    return found

@@ -1,0 +1,120 @@
+"""Write the next migration of a service from the difference between its models and a migrated database.
+
+    python -m chassis.revise SERVICE MESSAGE --server URL
+
+For developers: the server is any PostgreSQL where a scratch database may be made and dropped. Read what it wrote.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import subprocess
+from typing import Any
+
+from alembic.autogenerate import api, produce_migrations
+from alembic.migration import MigrationContext
+from sqlalchemy import create_engine
+from sqlalchemy.engine import make_url
+
+from chassis import migrations, provisioning
+from chassis.records.stored import Stored
+
+TEMPLATE = '''"""{message}."""
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
+{imports}
+revision = "{revision}"
+down_revision = {down}
+
+
+def upgrade() -> None:
+{upgrade}
+'''
+
+
+def revise(server: str, service: str, message: str) -> str:
+    """Make the script; returns its file name, or an empty text where models and database agree."""
+    versions = migrations.SERVICES / service / "migrations" / "versions"
+    versions.mkdir(parents=True, exist_ok=True)
+    known = sorted(path.stem for path in versions.glob("[0-9]*.py"))
+    provisioning.provision(server, [service], "scratch", "scratch")
+    url = provisioning.service_url(server, service, "owner", "scratch", "scratch")
+    try:
+        if known:
+            migrations.upgrade(url, service)
+        metadata = migrations.metadata_for(service)
+        engine = create_engine(url)
+        with engine.connect() as connection:
+            context = MigrationContext.configure(connection, opts={"include_object": migrations._include, "user_module_prefix": None})
+            script = produce_migrations(context, metadata)
+            assert script.upgrade_ops is not None
+            if script.upgrade_ops.is_empty():
+                return ""
+            created = [op.table_name for op in script.upgrade_ops.ops if hasattr(op, "columns") and hasattr(op, "table_name")]
+            body = "    " + api.render_python_code(script.upgrade_ops, migration_context=context).lstrip()
+        engine.dispose()
+    finally:
+        _drop(server, service)
+    body = re.sub(r"^\s*# ###.*$\n?", "", body, flags=re.MULTILINE)
+    body, helpers = _rights(created, body, first=not known)
+    revision = f"{len(known) + 1:04}"
+    name = f"{revision}_{re.sub(r'[^a-z0-9]+', '_', message.lower()).strip('_')}.py"
+    text = TEMPLATE.format(
+        message=message[0].upper() + message[1:],
+        imports=f"\nfrom chassis.migrations import {', '.join(helpers)}\n" if helpers else "",
+        revision=revision,
+        down=f'"{known[-1][:4]}"' if known else None,
+        upgrade=body.rstrip(),
+    )
+    if "postgresql." not in body:
+        text = text.replace("from sqlalchemy.dialects import postgresql\n", "")
+    (versions / name).write_text(text)
+    subprocess.run(["ruff", "format", "--quiet", str(versions / name)], check=False)
+    return name
+
+
+def _rights(created: list[str], body: str, *, first: bool) -> tuple[str, list[str]]:
+    common = {"changes", "unsent", "inbox", "sagas", "idempotency", "counters", "external_ids", "copies", "asked", "dead_letters"}
+    insert_only = {stored.table.name for stored in Stored.__subclasses__() if stored.insert_only}
+    own = [table for table in created if table not in common]
+    lines, helpers = [], []
+    if first:
+        lines.append("    install_common(op)")
+        helpers.append("install_common")
+    for tables, option in (
+        ([table for table in own if table not in insert_only], ""),
+        ([table for table in own if table in insert_only], ", insert_only=True"),
+    ):
+        if tables:
+            names = ", ".join(f'"{table}"' for table in tables)
+            lines.append(f"    protect(op, {names}{option})")
+            if "protect" not in helpers:
+                helpers.append("protect")
+    return body.rstrip() + "\n" + "\n".join(lines), helpers
+
+
+def _drop(server: str, service: str) -> None:
+    database = provisioning.database_name(service, "scratch")
+    engine = create_engine(make_url(server), isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)')
+        for role in provisioning.ROLES:
+            connection.exec_driver_sql(f'DROP ROLE IF EXISTS "{database}_{role}"')
+    engine.dispose()
+
+
+def main(arguments: Any = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m chassis.revise", description="Write the next migration of a service.")
+    parser.add_argument("service")
+    parser.add_argument("message")
+    parser.add_argument("--server", required=True, help="a superuser's address of a PostgreSQL server")
+    chosen = parser.parse_args(arguments)
+    name = revise(chosen.server, chosen.service, chosen.message)
+    print(name or "Models and database agree: nothing to write.")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,414 @@
+"""Work across services: steps with their compensations side by side, deadlines, and a log that anyone can read.
+
+Steps before the pivot are compensatable: a refusal or a timeout undoes what was done, in reverse. The pivot and what
+follows are retriable: they are asked again until they succeed. A step whose outcome is unknown is undone as well, and
+participants keep a tombstone for an undo that overtakes its ask.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from sqlalchemy import Boolean, Column, DateTime, Index, Integer, MetaData, Table, Text, Uuid, text
+from sqlalchemy.dialects.postgresql import JSONB
+
+from chassis.bus.wire import encode
+from chassis.changes import Message
+from chassis.errors import conflict, not_found
+from chassis.ids import new_id
+from contracts.fields import instant
+from contracts.records import Ask
+
+if TYPE_CHECKING:
+    from chassis.database import Work
+    from chassis.records import Store
+
+JSON = dict[str, Any]
+COMPENSATABLE, PIVOT, RETRIABLE = "compensatable", "pivot", "retriable"
+RETRY_AFTER = dt.timedelta(seconds=10)
+
+
+class Refused(Exception):
+    """A step says no for a business reason: `stock`, `credit`. It has written nothing; return it to keep what it wrote."""
+
+    def __init__(self, code: str, detail: str = "") -> None:
+        super().__init__(f"{code}: {detail}")
+        self.code, self.detail = code, detail
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step: `asks` another service (`body` makes the request of it, `then` takes the reply), or `does` it here."""
+
+    name: str
+    asks: Ask | None = None
+    body: Callable[[Any, JSON], JSON] | None = None
+    then: Callable[[Any, JSON, JSON, Work], Any] | None = None
+    does: Callable[[Any, JSON, Work], Any] | None = None
+    undo: Ask | None = None
+    undo_body: Callable[[Any, JSON], JSON] | None = None
+    undoes: Callable[[Any, JSON, Work], Any] | None = None
+    refused: str = ""
+    within: dt.timedelta = dt.timedelta(seconds=20)
+    kind: str = COMPENSATABLE
+
+
+@dataclass(frozen=True)
+class Saga:
+    """Steps on one record. `otherwise(record, reason, detail, data, work)` ends a saga that was compensated."""
+
+    name: str
+    store: Store[Any]
+    steps: tuple[Step, ...]
+    otherwise: Callable[[Any, str, str, JSON, Work], Any] | None = None
+    deadline: dt.timedelta = dt.timedelta(minutes=2)
+
+
+def define(metadata: MetaData) -> None:
+    table = Table(
+        "sagas",
+        metadata,
+        Column("tenant_id", Uuid(as_uuid=False), primary_key=True),
+        Column("id", Uuid(as_uuid=False), primary_key=True),
+        Column("name", Text, nullable=False),
+        Column("record_id", Uuid(as_uuid=False), nullable=False),
+        Column("state", Text, nullable=False),
+        Column("position", Integer, nullable=False),
+        Column("steps", JSONB, nullable=False),
+        Column("data", JSONB, nullable=False),
+        Column("reason", Text, nullable=False),
+        Column("detail", Text, nullable=False),
+        Column("actor", Text, nullable=False),
+        Column("correlation_id", Text, nullable=False),
+        Column("started_at", DateTime(timezone=True), nullable=False),
+        Column("deadline_at", DateTime(timezone=True), nullable=False),
+        Column("due_at", DateTime(timezone=True)),
+        Column("ended_at", DateTime(timezone=True)),
+    )
+    Index("ix_sagas_record", table.c.tenant_id, table.c.record_id, table.c.started_at)
+    Index("ix_sagas_due", table.c.due_at, postgresql_where=text("ended_at IS NULL"))
+    Table(
+        "asked",
+        metadata,
+        Column("tenant_id", Uuid(as_uuid=False), primary_key=True),
+        Column("saga_id", Uuid(as_uuid=False), primary_key=True),
+        Column("step", Integer, primary_key=True),
+        Column("undone", Boolean, nullable=False),
+    )
+
+
+@dataclass(slots=True)
+class Run:
+    """One saga under way, as loaded and locked."""
+
+    saga: Saga
+    id: str
+    record_id: str
+    state: str
+    position: int
+    steps: list[JSON]
+    data: JSON
+    reason: str
+    detail: str
+    deadline_at: dt.datetime
+    due_at: dt.datetime | None = None
+    ended_at: dt.datetime | None = field(default=None)
+
+
+def start(work: Work, saga: Saga, entity: Any, data: JSON | None = None) -> str:
+    """Begin a saga on a record that this transaction has locked. Returns the saga's id."""
+    now = work.now
+    run = Run(
+        saga,
+        new_id(),
+        entity.id,
+        "running",
+        0,
+        [{"name": step.name, "state": "pending", "attempts": 0} for step in saga.steps],
+        data or {},
+        "",
+        "",
+        now + saga.deadline,
+    )
+    _advance(work, run, entity)
+    work.sql(
+        "INSERT INTO sagas (tenant_id, id, name, record_id, state, position, steps, data, reason, detail, actor, correlation_id,"
+        " started_at, deadline_at, due_at, ended_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        (
+            work.tenant,
+            run.id,
+            saga.name,
+            run.record_id,
+            run.state,
+            run.position,
+            _json(run.steps),
+            _json(run.data),
+            run.reason,
+            run.detail,
+            work.context.actor,
+            work.context.correlation_id,
+            now,
+            run.deadline_at,
+            run.due_at,
+            run.ended_at,
+        ),
+    )
+    return run.id
+
+
+def running(work: Work, record_id: str, name: str) -> bool:
+    """Whether a saga of this name is under way on the record."""
+    return (
+        work.sql(
+            "SELECT 1 FROM sagas WHERE tenant_id = %s AND record_id = %s AND name = %s AND ended_at IS NULL",
+            (work.tenant, record_id, name),
+        ).first()
+        is not None
+    )
+
+
+def cancel(work: Work, saga: Saga, entity: Any, reason: str) -> bool:
+    """Turn a running saga back before its pivot; the step under way counts as of unknown outcome. False: none runs."""
+    row = work.sql(
+        f"{_SELECT} WHERE tenant_id = %s AND record_id = %s AND name = %s AND ended_at IS NULL FOR UPDATE",
+        (work.tenant, entity.id, saga.name),
+    ).first()
+    if row is None:
+        return False
+    run = _run(saga, row)
+    if run.state == "running":
+        if saga.steps[run.position].kind != COMPENSATABLE:
+            raise conflict("too_late", f"The {saga.name.replace('_', ' ')} is past the point of return.")
+        _turn_back(work, run, entity, reason, "", unknown=True)
+        _save(work, run)
+    return True
+
+
+def on_reply(work: Work, sagas: dict[str, Saga], reply: JSON) -> None:
+    """Take a participant's reply: go on, or turn back. One that no step waits for any more is dropped."""
+    saga = sagas.get(reply["saga_name"])
+    if saga is None:
+        return
+    # The record is locked before the saga, as commands do, so that the two never wait for each other.
+    entity = saga.store.find(work, reply["record_id"], lock=True, deleted=True)
+    row = work.sql(f"{_SELECT} WHERE tenant_id = %s AND id = %s FOR UPDATE", (work.tenant, reply["saga"])).first()
+    if row is None or entity is None:
+        return
+    run = _run(saga, row)
+    if run.ended_at is not None:
+        return
+    index, undo = reply["step"], reply["undo"]
+    step, log = saga.steps[index], run.steps[index]
+    if log.get("message_id") != reply["to"]:
+        return
+    now = instant(work.now)
+    if undo:
+        if run.state != "compensating" or log["state"] != "undoing":
+            return
+        log.update(state="undone", ended_at=now)
+        _compensate(work, run, entity)
+    elif run.state == "running" and index == run.position and log["state"] == "running":
+        if "refused" in reply:
+            log.update(state="refused", ended_at=now, error=reply["refused"]["detail"] or reply["refused"]["code"])
+            if step.kind == COMPENSATABLE:
+                _turn_back(work, run, entity, step.refused or reply["refused"]["code"], reply["refused"]["detail"], unknown=False)
+            else:
+                # Behind the pivot a refusal is no way out: it is shown, and asked again until an operator helps.
+                log["state"] = "running"
+                run.due_at = work.now + RETRY_AFTER
+        else:
+            if step.then is not None:
+                step.then(entity, reply["ok"] or {}, run.data, work)
+            log.update(state="done", ended_at=now)
+            run.position += 1
+            _advance(work, run, entity)
+    _save(work, run)
+
+
+def on_due(work: Work, sagas: dict[str, Saga], saga_id: str, record_id: str, name: str) -> None:
+    """A step's time is over: before the pivot turn back, behind it (and while undoing) ask again."""
+    saga = sagas.get(name)
+    if saga is None:
+        return
+    entity = saga.store.find(work, record_id, lock=True, deleted=True)
+    row = work.sql(f"{_SELECT} WHERE tenant_id = %s AND id = %s FOR UPDATE", (work.tenant, saga_id)).first()
+    if row is None or entity is None:
+        return
+    run = _run(saga, row)
+    if run.ended_at is not None or run.due_at is None or run.due_at > work.now:
+        return
+    if run.state == "running":
+        step, log = saga.steps[run.position], run.steps[run.position]
+        if step.kind == COMPENSATABLE:
+            log.update(state="timed_out", ended_at=instant(work.now), error="No answer in time.")
+            _turn_back(work, run, entity, "timeout", f"{step.name} did not answer in time", unknown=True)
+        else:
+            _send(work, run, entity, run.position, undo=False)
+    else:
+        for index, log in enumerate(run.steps):
+            if log["state"] == "undoing":
+                _send(work, run, entity, index, undo=True)
+    _save(work, run)
+
+
+def _advance(work: Work, run: Run, entity: Any) -> None:
+    """Run local steps until one asks another service, or the end."""
+    while run.position < len(run.saga.steps):
+        step, log = run.saga.steps[run.position], run.steps[run.position]
+        if step.asks is not None:
+            _send(work, run, entity, run.position, undo=False)
+            return
+        assert step.does is not None
+        log.update(attempts=log["attempts"] + 1, started_at=instant(work.now))
+        try:
+            step.does(entity, run.data, work)
+        except Refused as refusal:
+            log.update(state="refused", ended_at=instant(work.now), error=refusal.detail or refusal.code)
+            _turn_back(work, run, entity, step.refused or refusal.code, refusal.detail, unknown=False)
+            return
+        log.update(state="done", ended_at=instant(work.now))
+        run.position += 1
+    run.state, run.due_at, run.ended_at = "completed", None, work.now
+
+
+def _turn_back(work: Work, run: Run, entity: Any, reason: str, detail: str, *, unknown: bool) -> None:
+    run.state, run.reason, run.detail = "compensating", reason, detail
+    log = run.steps[run.position]
+    if unknown and log["state"] == "running":
+        log["state"] = "timed_out"
+    _compensate(work, run, entity)
+
+
+def _compensate(work: Work, run: Run, entity: Any) -> None:
+    """Undo what was done or may have been, latest first, one service at a time."""
+    for index in range(len(run.steps) - 1, -1, -1):
+        step, log = run.saga.steps[index], run.steps[index]
+        if log["state"] not in ("done", "timed_out"):
+            continue
+        if step.undo is not None:
+            _send(work, run, entity, index, undo=True)
+            return
+        if step.undoes is not None:
+            step.undoes(entity, run.data, work)
+            log.update(state="undone", ended_at=instant(work.now))
+    if run.saga.otherwise is not None:
+        run.saga.otherwise(entity, run.reason, run.detail, run.data, work)
+    run.state, run.due_at, run.ended_at = "compensated", None, work.now
+
+
+def _send(work: Work, run: Run, entity: Any, index: int, *, undo: bool) -> None:
+    """Ask the step's service. A repeated ask keeps its id, so that the participant answers it once."""
+    step, log = run.saga.steps[index], run.steps[index]
+    contract = step.undo if undo else step.asks
+    body = step.undo_body or step.body if undo else step.body
+    assert contract is not None and body is not None
+    state = "undoing" if undo else "running"
+    message_id = log["message_id"] if log["state"] == state else new_id()
+    log.update(state=state, attempts=log["attempts"] + 1, message_id=message_id)
+    if not undo or "started_at" not in log:
+        log.setdefault("started_at", instant(work.now))
+    wait = RETRY_AFTER if undo or step.kind != COMPENSATABLE else step.within
+    run.due_at = work.now + wait
+    if not undo and step.kind == COMPENSATABLE:
+        run.due_at = min(run.due_at, run.deadline_at)
+    document = {
+        "kind": "ask",
+        "id": message_id,
+        "name": contract.name,
+        "saga": run.id,
+        "saga_name": run.saga.name,
+        "record_id": run.record_id,
+        "step": index,
+        "undo": undo,
+        "reply_to": work.service.name,
+        "tenant": work.tenant,
+        "context": work.service.signer.sign(work.service.principal(work.tenant, f"saga:{run.id}", work.context.correlation_id)),
+        "body": body(entity, run.data),
+    }
+    work.messages.append(Message(contract.service, encode(document), message_id if log["attempts"] == 1 else new_id()))
+
+
+_SELECT = (
+    "SELECT id, name, record_id, state, position, steps, data, reason, detail, actor, started_at, deadline_at, due_at, ended_at FROM sagas"
+)
+
+
+def _run(saga: Saga, row: Any) -> Run:
+    return Run(
+        saga,
+        str(row.id),
+        str(row.record_id),
+        row.state,
+        row.position,
+        row.steps,
+        row.data,
+        row.reason,
+        row.detail,
+        row.deadline_at,
+        row.due_at,
+        row.ended_at,
+    )
+
+
+def _save(work: Work, run: Run) -> None:
+    work.sql(
+        "UPDATE sagas SET state = %s, position = %s, steps = %s, data = %s, reason = %s, detail = %s, due_at = %s, ended_at = %s"
+        " WHERE tenant_id = %s AND id = %s",
+        (run.state, run.position, _json(run.steps), _json(run.data), run.reason, run.detail, run.due_at, run.ended_at, work.tenant, run.id),
+    )
+
+
+def _json(value: Any) -> str:
+    return orjson.dumps(value).decode()
+
+
+def describe(work: Work, record_id: str) -> JSON:
+    """The latest saga of a record, as `GET /v1/{collection}/{id}/saga` answers it."""
+    row = work.sql(
+        f"{_SELECT} WHERE tenant_id = %s AND record_id = %s ORDER BY started_at DESC, id DESC LIMIT 1", (work.tenant, record_id)
+    ).first()
+    if row is None:
+        raise not_found("saga")
+    shown = ("name", "state", "attempts", "started_at", "ended_at", "error")
+    return {
+        "id": str(row.id),
+        "name": row.name,
+        "state": row.state,
+        "reason": row.reason or None,
+        "detail": row.detail or None,
+        "started_at": instant(row.started_at),
+        "deadline_at": instant(row.deadline_at),
+        "ended_at": instant(row.ended_at) if row.ended_at else None,
+        "steps": [{name: step.get(name) for name in shown} for step in row.steps],
+    }
+
+
+def admit(ask: JSON, work: Work) -> bool:
+    """Note an ask or an undo at the participant. False for an ask whose undo came first: it must have no effect.
+
+    The row is the place where the two meet: the later one waits for the earlier one's transaction.
+    """
+    undone = work.sql(
+        "INSERT INTO asked (tenant_id, saga_id, step, undone) VALUES (%s, %s, %s, %s)"
+        " ON CONFLICT (tenant_id, saga_id, step) DO UPDATE SET undone = asked.undone OR excluded.undone RETURNING undone",
+        (work.tenant, ask["saga"], ask["step"], ask["undo"]),
+    ).scalar_one()
+    return bool(ask["undo"] or not undone)
+
+
+def reply(ask: JSON, service: Any, work: Work, outcome: JSON | Refused | None) -> None:
+    """Queue the participant's answer in the transaction of its effect."""
+    document = {name: ask[name] for name in ("saga", "saga_name", "record_id", "step", "undo", "tenant")}
+    document |= {"kind": "reply", "id": new_id(), "to": ask["id"]}
+    document["context"] = service.signer.sign(service.principal(work.tenant, f"saga:{ask['saga']}", work.context.correlation_id))
+    if isinstance(outcome, Refused):
+        document["refused"] = {"code": outcome.code, "detail": outcome.detail}
+    else:
+        document["ok"] = outcome
+    work.messages.append(Message(ask["reply_to"], encode(document), document["id"]))
+
+

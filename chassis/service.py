@@ -1,0 +1,272 @@
+"""One service: what it is made of (`Service`), and how requests, events and messages reach its rules (`Runtime`)."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from marshmallow import ValidationError
+
+from chassis import inbox, methods, saga
+from chassis.bus.ports import BusUnavailable, Caller, Endpoint, OutcomeUnknown
+from chassis.bus.wire import decode
+from chassis.clock import Clock
+from chassis.context import Context, Signer, service_context
+from chassis.database import Database, Work
+from chassis.errors import Problem, from_validation, unavailable
+from chassis.inbox import NotYet
+from chassis.records import Store, references
+from contracts.records import Ask, Query
+from contracts.registry import registry
+
+JSON = dict[str, Any]
+log = logging.getLogger("guanxi")
+USER = ("name", "email", "manager_id", "status", "locale", "zone")
+
+
+@dataclass(frozen=True)
+class Reaction:
+    """What a service does when somebody's event arrives: `handle(event, work)`. Its name is the consumer's."""
+
+    name: str
+    types: tuple[str, ...]
+    handle: Callable[[JSON, Work], Any]
+
+
+def on(*types: str) -> Callable[[Callable[[JSON, Work], Any]], Reaction]:
+    """Declare a reaction: `@on("sales.order.confirmed") def on_order_confirmed(event, work)`. `sales.order.*` is allowed."""
+
+    def declare(handle: Callable[[JSON, Work], Any]) -> Reaction:
+        return Reaction(handle.__name__, types, handle)
+
+    return declare
+
+
+@dataclass(frozen=True)
+class Timer:
+    """Something the leader of a service does again and again: `run(runtime)`."""
+
+    name: str
+    every: dt.timedelta
+    run: Callable[[Any], Any]
+
+
+class Service:
+    """Declares what a service owns, publishes and listens to. It holds no rules."""
+
+    name: ClassVar[str]
+    stores: ClassVar[tuple[Store[Any], ...]] = ()
+    reactions: ClassVar[tuple[Reaction, ...]] = ()
+    sagas: ClassVar[tuple[saga.Saga, ...]] = ()
+    asks: ClassVar[tuple[tuple[Ask, Callable[[Any, Work], Any]], ...]] = ()
+    queries: ClassVar[tuple[tuple[Query, Callable[[Work, str], JSON]], ...]] = ()
+    timers: ClassVar[tuple[Timer, ...]] = ()
+    copies: ClassVar[dict[str, tuple[str, ...]]] = {}
+    """Records of others that this service keeps minimal copies of: `{"customer.account": ("name", "currencies")}`."""
+    methods: ClassVar[dict[str, Callable[[Any, Context, JSON], JSON]]] = {}
+    """Calls of its own shape, such as `identity.login`."""
+    batch: ClassVar[Callable[[Any, list[JSON]], None] | None] = None
+    """A heavy reader takes every event, many at a time, instead of reactions."""
+
+
+class Runtime:
+    """A service at work in this process, free of any bus: it takes plain requests, bytes and ticks."""
+
+    def __init__(self, definition: type[Service], database: Database, signer: Signer, caller: Caller | None, clock: Clock) -> None:
+        self.definition, self.name = definition, definition.name
+        self.database, self.signer, self.caller, self.clock = database, signer, caller, clock
+        database.service = self
+        self.stores: dict[str, Store[Any]] = {store.name: store for store in definition.stores}
+        self.sagas = {one.name: one for one in definition.sagas}
+        self.asks = {contract.name: (contract, handle) for contract, handle in definition.asks}
+        self.queries = {query.name: handle for query, handle in definition.queries}
+        self.copies: dict[str, tuple[str, ...]] = dict(definition.copies)
+        if self.name != "identity" and definition.stores:
+            self.copies |= {"identity.user": USER, "identity.team": ("name",)}
+        self.reactions = [*self._copying(), *definition.reactions]
+        self.settings: Any = None
+
+    def _copying(self) -> Iterable[Reaction]:
+        if self.copies:
+            types = tuple(f"{record}.*" for record in self.copies)
+
+            def keep_copy(event: JSON, work: Work) -> None:
+                references.keep(work, event, self.copies[event["type"].rsplit(".", 1)[0]])
+
+            yield Reaction("keep_copy", types, keep_copy)
+
+    # --- identity of this service
+
+    def principal(self, tenant: str, cause: str, correlation_id: str = "", causation_id: str = "") -> Context:
+        return service_context(self.name, tenant, cause=cause, correlation_id=correlation_id, causation_id=causation_id)
+
+    def fetch(self, work: Work, record: str, record_id: str) -> JSON | None:
+        """Another service's record, by one call in a command. A handler never calls: it says `NotYet` and waits."""
+        if self.caller is None or not work.context.cause.startswith(("request", "import", "job")):
+            raise NotYet(f"{record} {record_id} is not known here yet")
+        service = record.split(".", 1)[0]
+        context = service_context(self.name, work.tenant, cause="request", correlation_id=work.context.correlation_id)
+        request = {"method": "record.get", "context": self.signer.sign(context), "params": {"record": record, "id": record_id}}
+        try:
+            answer = self.caller.call(service, request, timeout=min(3.0, max(0.1, work.context.time_left())))
+        except (BusUnavailable, OutcomeUnknown) as error:
+            raise unavailable(f"The {service} service did not answer.") from error
+        if "ok" in answer:
+            body: JSON = answer["ok"]["body"]
+            return body
+        if answer["error"]["status"] == 404:
+            return None
+        raise Problem.read(answer["error"])
+
+    # --- what the bus hands over
+
+    def rpc(self, request: JSON) -> JSON:
+        """One request; never raises. Its shape and the methods are those of `chassis.methods`."""
+        try:
+            context = self.signer.verify(request.get("context"))
+            if context.time_left() <= 0:
+                raise Problem(504, "deadline_passed", "The time for this request was over before it began.")
+            return {"ok": methods.run(self, context, request)}
+        except Problem as problem:
+            return {"error": problem.document()}
+        except ValidationError as error:
+            return {"error": from_validation(error).document()}
+        except NotYet as error:
+            return {"error": unavailable(str(error)).document()}
+        except Exception:
+            log.exception("request %s failed in %s", request.get("method"), self.name)
+            return {"error": Problem(500, "internal", "Something went wrong on our side.").document()}
+
+    def event(self, body: bytes) -> None:
+        """One event, through the inbox to every reaction that wants it."""
+        event = decode(body)
+        kind = event["type"]
+        for reaction in self.reactions:
+            if any(matches(pattern, kind) for pattern in reaction.types):
+                self._deliver(reaction, event, body)
+
+    def _deliver(self, reaction: Reaction, event: JSON, body: bytes) -> None:
+        context = self.principal(event["tenant"], f"event:{event['id']}", event["correlationid"], event["id"])
+        inbox.accept(
+            self.database,
+            context,
+            reaction.name,
+            event["id"],
+            event["subject"],
+            event["type"],
+            body,
+            lambda work: reaction.handle(event, work),
+        )
+
+    def events(self, bodies: list[bytes]) -> None:
+        """Many events for a heavy reader, as one transaction of its own making."""
+        assert self.definition.batch is not None
+        self.definition.batch(self, [decode(body) for body in bodies])
+
+    def message(self, body: bytes) -> None:
+        """A saga's command to this service, or a reply to one of its own sagas."""
+        message = decode(body)
+        self._check_identity(message)
+        context = self.principal(message["tenant"], f"saga:{message['saga']}", causation_id=message["id"])
+        subject = f"saga/{message['record_id']}"
+        consumer = "asks" if message["kind"] == "ask" else "replies"
+        name = message.get("name", "reply")
+        inbox.accept(
+            self.database, context, consumer, message["id"], subject, name, body, lambda work: self._handle_message(message, work)
+        )
+
+    def _check_identity(self, message: JSON) -> None:
+        # The bus drops what raises Problem 401 into the dead-letter table: a forged sender must not be retried.
+        if self.signer.verify(message.get("context")).tenant != message["tenant"]:
+            raise Problem(401, "context_refused", "The message's tenant is not its sender's.")
+
+    def _handle_message(self, message: JSON, work: Work) -> None:
+        if message["kind"] == "reply":
+            saga.on_reply(work, self.sagas, message)
+            return
+        contract, handle = self.asks[message["name"]]
+        request = contract.request.make(contract.request().load(message["body"]))
+        outcome: Any
+        if not saga.admit(message, work):
+            saga.reply(message, self, work, saga.Refused("undone", "The saga had already turned back."))
+            return
+        savepoint = work.connection.begin_nested()
+        try:
+            outcome = handle(request, work)
+            savepoint.commit()
+        except saga.Refused as refusal:
+            savepoint.rollback()
+            work.changes.clear()
+            outcome = refusal
+        saga.reply(message, self, work, outcome)
+
+    def retry_due(self) -> int:
+        """Try again what is parked and due. Returns how many were tried."""
+        rows = inbox.due(self.database)
+        by_name = {reaction.name: reaction for reaction in self.reactions}
+        for row in rows:
+            self._retry(row, by_name)
+        return len(rows)
+
+    def _retry(self, row: Any, reactions: dict[str, Reaction]) -> None:
+        document = decode(bytes(row.body))
+        tenant, event_id = str(row.tenant_id), str(row.event_id)
+        handle: Callable[[Work], Any]
+        if row.consumer in ("asks", "replies"):
+            context = self.principal(tenant, f"saga:{document['saga']}", causation_id=event_id)
+
+            def handle(work: Work) -> None:
+                self._handle_message(document, work)
+        else:
+            context = self.principal(tenant, f"event:{event_id}", document["correlationid"], event_id)
+
+            def handle(work: Work) -> None:
+                # A reaction that was taken out of the code has nothing left to do with its parked events.
+                if row.consumer in reactions:
+                    reactions[row.consumer].handle(document, work)
+
+        inbox.retry(self.database, context, row.consumer, event_id, handle)
+
+    def sweep_sagas(self) -> int:
+        """End the waiting of every saga whose step is overdue. Returns how many there were."""
+        with self.database.operations() as connection:
+            rows = list(
+                connection.exec_driver_sql(
+                    "SELECT tenant_id, id, record_id, name FROM sagas WHERE ended_at IS NULL AND due_at <= %s ORDER BY due_at LIMIT 100",
+                    (self.clock.now(),),
+                )
+            )
+        for row in rows:
+            with self.database.work(self.principal(str(row.tenant_id), f"saga:{row.id}")) as work:
+                saga.on_due(work, self.sagas, str(row.id), str(row.record_id), row.name)
+        return len(rows)
+
+    def endpoint(self) -> Endpoint:
+        """What this service offers to the bus."""
+        heavy = self.definition.batch is not None
+        return Endpoint(
+            service=self.name,
+            rpc=self.rpc,
+            event=None if heavy else self.event,
+            event_batch=self.events if heavy else None,
+            event_keys=self.event_keys(),
+            message=self.message if self.asks or self.sagas else None,
+            undecodable=self._bury,
+        )
+
+    def event_keys(self) -> tuple[str, ...]:
+        """Routing keys of what this service listens to. Heavy readers listen to everything."""
+        if self.definition.batch is not None:
+            return tuple(f"{service}.#" for service in sorted({record.service for record in registry.load().records.values()}))
+        return tuple(sorted({pattern for reaction in self.reactions for pattern in reaction.types}))
+
+    def _bury(self, queue: str, raw: bytes, headers: JSON, reason: str) -> None:
+        inbox.bury(self.database, queue, raw, headers, reason)
+
+
+def matches(pattern: str, kind: str) -> bool:
+    """Whether an event type is meant: `sales.order.placed`, `sales.order.*`."""
+    return pattern == kind or (pattern.endswith(".*") and kind.rsplit(".", 1)[0] == pattern[:-2])

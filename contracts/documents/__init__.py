@@ -1,0 +1,1 @@
+"""What is generated from the declarations: OpenAPI, AsyncAPI, event schemas, form metadata, and the gate over them."""

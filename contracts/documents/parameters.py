@@ -1,0 +1,206 @@
+"""The parameters of the HTTP surface: paging, selection, headers, and a filter for each field and operator."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from contracts import fields as f
+from contracts.documents.schemas import Schemas, expandable, filterable, sortable
+from contracts.records import Record
+
+JSON = dict[str, Any]
+
+# A value in a list of values has no comma, since commas part them.
+ITEM_PATTERN = r"^[^,\x00-\x20\x7f]([^,\x00-\x1f\x7f]*[^,\x00-\x20\x7f])?$"
+KEY_PATTERN = r"^[^/\x00-\x20\x7f\ufffd]([^/\x00-\x1f\x7f\ufffd]*[^/\x00-\x20\x7f\ufffd])?$"
+DECIMAL_PATTERN = r"^-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,10})?$"
+MOST_IN = 200
+
+AFTER: JSON = {"type": "string", "minLength": 1, "maxLength": 2000, "pattern": "^[!-~]+$"}
+
+SHARED: dict[str, JSON] = {
+    "Id": {"name": "id", "in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}},
+    "System": {
+        "name": "system",
+        "in": "path",
+        "required": True,
+        "description": "The other system's name in `external_ids`.",
+        "schema": {"type": "string", "pattern": "^[a-z0-9][a-z0-9_-]{0,39}$"},
+    },
+    "Key": {
+        "name": "key",
+        "in": "path",
+        "required": True,
+        "description": "The record's key in the other system.",
+        "schema": {"type": "string", "minLength": 1, "maxLength": 200, "pattern": KEY_PATTERN},
+    },
+    "Limit": {
+        "name": "limit",
+        "in": "query",
+        "description": "How many items a page has at most.",
+        "schema": {"type": "integer", "minimum": 1, "maximum": 200, "default": 50},
+    },
+    "After": {
+        "name": "after",
+        "in": "query",
+        "description": "The `next` of the page before, with the same filters and sort.",
+        "schema": AFTER,
+    },
+    "Count": {
+        "name": "count",
+        "in": "query",
+        "description": "Also count what the filters match.",
+        "schema": {"type": "string", "enum": ["exact", "estimate"]},
+    },
+    "Deleted": {
+        "name": "deleted",
+        "in": "query",
+        "description": "Deleted records alone, or among the others.",
+        "schema": {"type": "string", "enum": ["only", "include"]},
+    },
+    "AsOf": {
+        "name": "as_of",
+        "in": "query",
+        "description": "The record as it was at this moment.",
+        "schema": f.Instant().json_schema(),
+    },
+    "IdempotencyKey": {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "description": "Chosen by the client, once for each thing to be done: repeating the request does nothing new.",
+        "schema": {"type": "string", "pattern": "^[!#-~]{1,255}$"},
+    },
+    "IfMatch": {
+        "name": "If-Match",
+        "in": "header",
+        "description": "The ETag of the version that the client has seen; a clash is answered with 412.",
+        "schema": {"type": "string", "pattern": r'^((W/)?"[0-9]{1,18}"|[0-9]{1,18}|\*)$'},
+    },
+}
+
+
+def shared(*names: str) -> list[JSON]:
+    return [{"$ref": f"#/components/parameters/{name}"} for name in names]
+
+
+def selection(record: type[Record]) -> list[JSON]:
+    """`fields` and `expand`."""
+    found = [_listed("fields", list(record.declared()), "Only these fields; `id` and `version` always come with them.")]
+    if names := expandable(record):
+        found.append(_listed("expand", names, "Also the records that these references name."))
+    return found
+
+
+def sort_schema(record: type[Record]) -> JSON:
+    """One or two different sortable fields, parted by a comma; a leading `-` means descending."""
+    names = sortable(record)
+    ways = [f"-?{name}(,-?({'|'.join(other for other in names if other != name)}))?" for name in names]
+    return {"type": "string", "pattern": f"^({'|'.join(ways)})$", "x-sortable": names}
+
+
+def sort(record: type[Record]) -> JSON:
+    description = "One or two fields, parted by a comma; `-` before one sorts it in descending order."
+    return {
+        "name": "sort",
+        "in": "query",
+        "description": description,
+        "schema": sort_schema(record),
+        "example": "-created_at",
+    }
+
+
+def filters(record: type[Record]) -> list[JSON]:
+    """`status=open` for equality, `<field>.<operator>=…` for every other operator that the field has."""
+    found = []
+    for name, field in filterable(record).items():
+        for operator in field.operators:
+            parameter: JSON = {
+                "name": name if operator == "eq" else f"{name}.{operator}",
+                "in": "query",
+                "schema": operand(field, operator),
+            }
+            if operator == "in":
+                parameter |= {"style": "form", "explode": False}
+            if operator == "eq" and field.label:
+                parameter["description"] = field.label[0]
+            found.append(parameter)
+    return found
+
+
+def operand(field: f.Field, operator: str) -> JSON:
+    """What a field is compared with: its own kind of value, a list of them, a phrase, or true and false."""
+    if operator == "empty":
+        return {"type": "boolean"}
+    if operator in ("contains", "starts"):
+        return {"$ref": "#/components/schemas/Phrase"}
+    value = _value(field)
+    if operator != "in":
+        return value
+    if isinstance(field, f.Text) and not field.pattern and not isinstance(field, f.Currency):
+        value = {"type": "string", "maxLength": field.max, "pattern": ITEM_PATTERN}
+    return {"type": "array", "items": value, "minItems": 1, "maxItems": MOST_IN}
+
+
+def _value(field: f.Field) -> JSON:
+    if isinstance(field, f.Money):
+        return {"type": "string", "format": "decimal", "pattern": DECIMAL_PATTERN}
+    if isinstance(field, f.Currency):
+        return {"$ref": "#/components/schemas/CurrencyInput"}
+    return field.json_schema()
+
+
+def _listed(name: str, values: list[str], description: str) -> JSON:
+    return {
+        "name": name,
+        "in": "query",
+        "description": description,
+        "style": "form",
+        "explode": False,
+        "schema": {"type": "array", "items": {"type": "string", "enum": values}, "minItems": 1, "maxItems": MOST_IN},
+    }
+
+
+def filter_tree(record: type[Record], schemas: Schemas) -> JSON:
+    """The filter of `POST /v1/{collection}/search` and `aggregate`: `and`, `or`, `not` over comparisons.
+
+    `{"and": [{"field": "status", "op": "eq", "value": "open"}, {"field": "total", "op": "gte", "value": "1000"}]}`
+    """
+    name = f"{schemas.name(record)}Filter"
+
+    def make() -> JSON:
+        again = {"$ref": schemas.ref + name}
+        several = {"type": "array", "items": again, "minItems": 1, "maxItems": 100}
+        branches = [_only({"and": several}), _only({"or": several}), _only({"not": again})]
+        for (_, operators), (schema, names) in _comparisons(record).items():
+            branches.append(_comparison(operators, schema, names))
+        return {"anyOf": branches, "description": "A tree of `and`, `or` and `not` over comparisons of one field each."}
+
+    return schemas.reference(name, make)
+
+
+def _comparison(operators: tuple[str, ...], schema: JSON, names: list[str]) -> JSON:
+    """Without `op` a comparison is `eq`, and `empty` without a value asks for empty ones."""
+    branch = _only(
+        {"field": {"type": "string", "enum": names}, "op": {"type": "string", "enum": list(operators)}, "value": schema}
+    )
+    if "eq" in operators:
+        branch["required"].remove("op")
+    if operators == ("empty",):
+        branch["required"].remove("value")
+    return branch
+
+
+def _only(properties: JSON) -> JSON:
+    return {"type": "object", "required": list(properties), "additionalProperties": False, "properties": properties}
+
+
+def _comparisons(record: type[Record]) -> dict[tuple[str, tuple[str, ...]], tuple[JSON, list[str]]]:
+    """Fields that are compared with the same kind of value by the same operators, together."""
+    groups: dict[tuple[str, tuple[str, ...]], tuple[JSON, list[str]]] = {}
+    for name, field in filterable(record).items():
+        plain = tuple(operator for operator in field.operators if operator not in ("in", "empty", "contains", "starts"))
+        for operators in (plain, ("contains", "starts"), ("in",), ("empty",)):
+            if operators and set(operators) <= set(field.operators):
+                schema = operand(field, operators[0])
+                groups.setdefault((repr(schema), operators), (schema, []))[1].append(name)
+    return groups

@@ -1,0 +1,198 @@
+"""The part of the HTTP surface that no record declares: sign-in, search, the feed, metadata, administration, health."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from contracts.documents import parameters as p
+from contracts.documents.components import COMPONENTS, MAP, TEXT
+from contracts.documents.operations import READING, answer, json, problems, ref
+from contracts.documents.schemas import Schemas
+from contracts.registry import SERVICES
+
+JSON = dict[str, Any]
+
+OPEN: list[JSON] = []
+POSITION: JSON = {"type": "integer", "minimum": 0, "maximum": 2**53 - 1, "default": 0}
+TYPE_PATTERN = r"[a-z]+(\.[a-z-]+){0,2}(\.\*)?"
+
+
+def describe(schemas: Schemas, paths: dict[str, JSON]) -> None:
+    """Add the fixed routes to `paths` and their schemas to the components."""
+    for name, schema in COMPONENTS.items():
+        schemas.reference(name, lambda schema=schema: schema)  # type: ignore[misc]
+    paths.update(_health())
+    paths.update(_signing_in())
+    paths.update(_reading(schemas))
+    paths.update(_administration())
+
+
+def _route(
+    name: str, tag: str, summary: str, answers: JSON, errors: tuple[int, ...] = (), *, secured: bool = True, **more: Any
+) -> JSON:
+    operation: JSON = {
+        "operationId": name,
+        "tags": [tag],
+        "summary": summary,
+        "responses": {**answers, **problems(*errors)},
+    }
+    return {**operation, **({} if secured else {"security": OPEN}), **more}
+
+
+def _health() -> dict[str, JSON]:
+    ready = {
+        **answer(200, "Every dependency answers.", ref("Health")),
+        **answer(503, "Not ready, and why.", ref("Health")),
+    }
+    text, page_of_html = answer(200, "Prometheus text.", TEXT, "text/plain"), answer(200, "A page.", TEXT, "text/html")
+    document = answer(200, "The document.", MAP)
+    found = {
+        "/livez": ("system.livez", "Is this process alive?", answer(200, "Alive.", ref("Health"))),
+        "/readyz": ("system.readyz", "Can it serve? Each dependency by name", ready),
+        "/metrics": ("system.metrics", "Measurements", text),
+        "/openapi.json": ("system.openapi", "This document", document),
+        "/asyncapi.json": ("system.asyncapi", "Every event", document),
+        "/docs": ("system.docs", "A page to explore the interface", page_of_html),
+    }
+    return {
+        path: {"get": _route(name, "system", summary, answers, secured=False)}
+        for path, (name, summary, answers) in found.items()
+    }
+
+
+def _signing_in() -> dict[str, JSON]:
+    tokens = answer(200, "Tokens; send `access_token` as bearer.", ref("Tokens"))
+    errors = (400, 401, 406, 413, 415, 422, 429, 500, 503, 504)
+    gone: JSON = {"204": {"description": "The session has ended."}}
+    return {
+        "/v1/auth/login": {
+            "post": _route(
+                "auth.login", "auth", "Sign in", tokens, errors, secured=False, requestBody=json(ref("Login"))
+            )
+        },
+        "/v1/auth/refresh": {
+            "post": _route(
+                "auth.refresh", "auth", "New tokens", tokens, errors, secured=False, requestBody=json(ref("Refresh"))
+            )
+        },
+        "/v1/auth/logout": {"post": _route("auth.logout", "auth", "Sign out", gone, (*READING, 413, 415))},
+        "/v1/me": {
+            "get": _route(
+                "me.get", "auth", "Who am I, and what may I do?", answer(200, "The principal.", ref("Me")), READING
+            )
+        },
+    }
+
+
+def _reading(schemas: Schemas) -> dict[str, JSON]:
+    kinds = sorted(
+        record.singular
+        for record in schemas.registry.records.values()
+        if any(x.search for x in record.declared().values())
+    )
+    events = sorted(schemas.registry.events)
+    collections = sorted(schemas.registry.collections)
+    search = [
+        _query("q", ref("Phrase"), "What to look for.", required=True),
+        _query("types", _items({"type": "string", "enum": kinds}), "Only these kinds of records.", listed=True),
+        _query("limit", {"type": "integer", "minimum": 1, "maximum": 100, "default": 20}, "How many results at most."),
+        _query(
+            "min_version",
+            _items(
+                {"type": "string", "pattern": "^[a-z-]+/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}:[1-9][0-9]{0,8}$"}
+            ),
+            "`account/<id>:<version>`: wait until the index has seen it.",
+            listed=True,
+        ),
+    ]
+    types = _query(
+        "types",
+        _items({"type": "string", "pattern": f"^{TYPE_PATTERN}$"}),
+        "Only these event types; `sales.order.*` is a whole record.",
+        listed=True,
+        example=[events[0]],
+    )
+    after = _query("after", POSITION, "The position of the last event that was handled; 0 is the beginning.")
+    limit = _query(
+        "limit", {"type": "integer", "minimum": 1, "maximum": 500, "default": 100}, "How many events at most."
+    )
+    wait = _query(
+        "wait", {"type": "integer", "minimum": 0, "maximum": 30, "default": 0}, "Seconds to wait for the next event."
+    )
+    collection: JSON = {
+        "name": "collection",
+        "in": "path",
+        "required": True,
+        "schema": {"type": "string", "enum": collections},
+    }
+    elsewhere: JSON = {"307": {"description": "Waiting is done by another process: its address is in `Location`."}}
+    stream = {**answer(200, "Server-sent events.", TEXT, "text/event-stream"), **elsewhere}
+    feed = {**answer(200, "Events in the order of their positions.", ref("Feed")), **elsewhere}
+    return {
+        "/v1/metadata": {
+            "get": _route(
+                "metadata.list", "metadata", "Every collection", answer(200, "All of them.", ref("Metadata")), READING
+            )
+        },
+        "/v1/metadata/{collection}": {
+            "get": _route(
+                "metadata.get",
+                "metadata",
+                "Fields, labels, choices, and who may do what",
+                answer(200, "One collection.", ref("CollectionMetadata")),
+                (*READING, 404),
+                parameters=[collection],
+            )
+        },
+        "/v1/search": {
+            "get": _route(
+                "search.query",
+                "search",
+                "Find anything",
+                answer(200, "What was found.", ref("SearchResult")),
+                (*READING, 422),
+                parameters=search,
+            )
+        },
+        "/v1/events": {
+            "get": _route(
+                "events.list",
+                "events",
+                "The feed, without gaps",
+                feed,
+                READING,
+                parameters=[after, types, limit, wait],
+            )
+        },
+        "/v1/events/stream": {
+            "get": _route(
+                "events.stream", "events", "The feed as server-sent events", stream, READING, parameters=[after, types]
+            )
+        },
+    }
+
+
+def _administration() -> dict[str, JSON]:
+    which = _query("service", {"type": "string", "enum": list(SERVICES)}, "Of this service.", required=True)
+    found: dict[str, JSON] = {}
+    for name, summary in (("inbox", "Events that are parked or dead"), ("sagas", "Work across services")):
+        state = _query("state", {"type": "string", "pattern": "^[a-z_]{1,40}$"}, "Only in this state.")
+        parameters = [which, state, *p.shared("Limit", "After")]
+        answers = answer(200, "A page of them.", ref("WorkList"))
+        found[f"/v1/admin/{name}"] = {
+            "get": _route(f"admin.{name}", "admin", summary, answers, READING, parameters=parameters)
+        }
+    return found
+
+
+def _items(item: JSON) -> JSON:
+    return {"type": "array", "items": item, "minItems": 1, "maxItems": 50}
+
+
+def _query(
+    name: str, schema: JSON, description: str, *, required: bool = False, listed: bool = False, **more: Any
+) -> JSON:
+    parameter: JSON = {"name": name, "in": "query", "description": description, "schema": schema, **more}
+    if required:
+        parameter["required"] = True
+    return {**parameter, "style": "form", "explode": False} if listed else parameter

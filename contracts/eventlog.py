@@ -1,0 +1,35 @@
+"""Every event, for ever: the feed and the subscriptions of outsiders."""
+
+from __future__ import annotations
+
+from contracts import fields as f
+from contracts.records import Command, Event, Record
+
+
+class EventSubscription(
+    Record, name="eventlog.event-subscription", collection="event-subscriptions", label=("Event subscription", "事件订阅")
+):
+    """An outsider's view of the feed: what `user_id` may see, published to an exchange of its own.
+
+    `amqp_url` carries a password and is only in the answer that makes the subscription.
+    """
+
+    name = f.Text(required=True, filter=True, search=3, label=("Name", "名称"))
+    user_id = f.Ref("identity.user", required=True, once=True, filter=True, label=("Integration user", "集成用户"))
+    types = f.Texts(
+        f.Code(required=True, max=120, pattern=r"[a-z*]+(\.[a-z*-]+){0,2}"),
+        default=list,
+        label=("Event types", "事件类型"),
+        help=("Empty: all. `sales.order.*` is one level", "空：全部"),
+    )
+    exchange = f.Text(computed=True, max=200, label=("Exchange", "交换机"))
+    amqp_user = f.Text(computed=True, max=100, label=("Broker user", "消息服务器用户"))
+    amqp_url = f.Text(computed=True, max=500, label=("Address", "地址"))
+    position = f.Integer(computed=True, least=0, most=2**62, label=("Published up to", "已发布到"))
+    status = f.State(
+        {"active": (("Active", "有效"), ("paused",)), "paused": (("Paused", "暂停"), ("active",))}, filter=True, label=("Status", "状态")
+    )
+
+
+SubscriptionReplayed = Event("eventlog.event-subscription.replayed", of=EventSubscription)
+replay = Command("eventlog.event-subscription.replay", on=EventSubscription, emits=SubscriptionReplayed, label=("Replay", "重放"))

@@ -1,0 +1,226 @@
+"""How records, their commands, events and queries are declared. A declaration registers itself in `contracts.registry`."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any, ClassVar
+
+from marshmallow import RAISE, Schema
+from marshmallow.schema import SchemaMeta
+
+from contracts import fields as f
+from contracts.registry import registry
+
+EVERYTHING = frozenset(
+    {"list", "get", "create", "update", "delete", "restore", "history", "bulk", "upsert", "changes", "aggregate"}
+)
+INSERT_ONLY = frozenset({"list", "get", "create", "history", "changes", "aggregate"})
+READ_ONLY = frozenset({"list", "get", "history", "changes", "aggregate"})
+VIEW = frozenset({"list", "get", "aggregate"})
+
+
+class Part(Schema):
+    """A structure inside a record, or the body of a command. Unknown fields are errors, never dropped."""
+
+    class Meta:
+        unknown = RAISE
+
+    @classmethod
+    def declared(cls) -> dict[str, f.Field]:
+        return cls._declared_fields  # type: ignore[return-value]
+
+    @classmethod
+    def make(cls, values: dict[str, Any]) -> SimpleNamespace:
+        """An object with every declared field; what is missing has its default, or None."""
+        made = SimpleNamespace()
+        for name, field in cls.declared().items():
+            value = values.get(name)
+            if value is None and field.default is not f.missing:
+                value = field.default() if callable(field.default) else field.default
+            setattr(made, name, value)
+        return made
+
+    @classmethod
+    def wire(cls, part: Any) -> dict[str, Any]:
+        """The plain JSON of a part; empty optional fields are null."""
+        return {
+            name: None if (value := getattr(part, name, None)) is None else field.to_wire(value)
+            for name, field in cls.declared().items()
+        }
+
+    @classmethod
+    def from_wire(cls, item: dict[str, Any]) -> SimpleNamespace:
+        """A part from its own stored JSON, which was validated when it was written; fields it lacks are None."""
+        made = SimpleNamespace()
+        for name, field in cls.declared().items():
+            value = item.get(name)
+            if value is not None:
+                value = field.from_wire(value) if isinstance(field, (f.Parts, f.Embedded)) else field._deserialize(value, name, item)
+            setattr(made, name, value)
+        return made
+
+
+class Address(Part):
+    """A postal address as written on an envelope; `country` is a name or an ISO code."""
+
+    street = f.Text(label=("Street", "街道"), pii=True)
+    city = f.Text(max=100, label=("City", "城市"))
+    region = f.Text(max=100, label=("Region", "省/州"))
+    postal_code = f.Text(max=20, label=("Postal code", "邮编"))
+    country = f.Text(max=60, label=("Country", "国家"))
+
+
+class RecordMeta(SchemaMeta):
+    """Takes the keyword arguments of a record's class statement, which marshmallow's own metaclass does not accept."""
+
+    def __new__(mcs, class_name: str, bases: tuple[type, ...], attrs: dict[str, Any], **options: Any) -> Any:
+        return super().__new__(mcs, class_name, bases, attrs)
+
+    def __init__(cls, class_name: str, bases: tuple[type, ...], attrs: dict[str, Any], **options: Any) -> None:
+        super().__init__(class_name, bases, attrs)
+        if options:
+            declare(cls, **options)  # type: ignore[arg-type]
+
+
+class Record(Part, metaclass=RecordMeta):
+    """What every record has. Subclasses add their own fields:
+
+    `class Order(Record, name="sales.order", collection="orders", label=("Order", "订单"))`.
+    """
+
+    id = f.Id(computed=True, label=("Id", "标识"))
+    version = f.Integer(computed=True, label=("Version", "版本"))
+    created_at = f.Instant(computed=True, label=("Created at", "创建时间"))
+    created_by = f.Text(computed=True, label=("Created by", "创建人"))
+    updated_at = f.Instant(computed=True, label=("Updated at", "更新时间"))
+    updated_by = f.Text(computed=True, label=("Updated by", "更新人"))
+    deleted_at = f.Instant(computed=True, label=("Deleted at", "删除时间"))
+    owner_id = f.Ref("identity.user", filter=True, label=("Owner", "负责人"))
+    team_id = f.Ref("identity.team", filter=True, label=("Team", "团队"))
+    external_ids = f.StringMap(default=dict, label=("External ids", "外部编号"))
+    custom = f.Document(default=dict, label=("Custom fields", "自定义字段"))
+
+    record_name: ClassVar[str]
+    collection: ClassVar[str]
+    service: ClassVar[str]
+    singular: ClassVar[str]
+    operations: ClassVar[frozenset[str]]
+    number_pattern: ClassVar[str | None]
+    title_field: ClassVar[str]
+    subtitle_fields: ClassVar[tuple[str, ...]]
+    record_label: ClassVar[f.Label]
+
+
+STANDARD = tuple(Record._declared_fields)
+
+
+def declare(
+    cls: type[Record],
+    *,
+    name: str,
+    collection: str,
+    label: f.Label,
+    number: str | None = None,
+    operations: frozenset[str] = EVERYTHING,
+    title: str = "name",
+    subtitle: tuple[str, ...] = (),
+) -> None:
+    """Register a record. `name` is `<service>.<record>`, `collection` its plural in URLs, `title` its field shown in lists.
+
+    `number` is the default pattern of its human number: `SO-{year}-{seq:05}`.
+    """
+    if not re.fullmatch(r"[a-z]+\.[a-z]+(-[a-z]+)*", name):
+        raise TypeError(f"{name} is not <service>.<record>")
+    cls.record_name, cls.collection, cls.record_label = name, collection, label
+    cls.service, cls.singular = name.split(".", 1)
+    cls.operations, cls.number_pattern = operations, number
+    if number:
+        number_field = f.Text(max=60, computed=True, filter=True, sort=True, search=10, label=("Number", "编号"))
+        cls._declared_fields = {"id": cls._declared_fields["id"], "number": number_field, **cls._declared_fields}
+    own = [field for field in cls._declared_fields if field not in STANDARD]
+    cls._declared_fields = {field: cls._declared_fields[field] for field in ("id", *own, *STANDARD[1:])}
+    reserved = {"changed", "previous"} & set(own)
+    if reserved:
+        raise TypeError(f"{name}: {reserved} are words of the event envelope")
+    cls.title_field = title if title in cls._declared_fields else ("number" if number else "id")
+    cls.subtitle_fields = subtitle
+    registry.add_record(cls)
+    for verb in ("created",) if "create" in operations or operations is READ_ONLY else ():
+        Event(f"{name}.{verb}", of=cls)
+    for operation, verb in (("update", "updated"), ("delete", "deleted"), ("restore", "restored")):
+        if operation in operations:
+            Event(f"{name}.{verb}", of=cls)
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened to a record, in the past tense: `Event("sales.order.placed", of=Order)`.
+
+    Its data is the record after the change, with `changed` (names of fields) and `previous` (their values before).
+    """
+
+    name: str
+    of: type[Record]
+    schema_version: int = 1
+
+    def __post_init__(self) -> None:
+        registry.add_event(self)
+
+
+@dataclass(frozen=True)
+class Command:
+    """A verb on one record, `POST /v1/{collection}/{id}/{verb}`.
+
+    `request` is the body's schema (none: an empty or absent body), `errors` the codes a caller must expect, `emits`
+    the event that the change becomes (none: `<record>.updated`). `action` is the grant it asks for.
+    """
+
+    name: str
+    on: type[Record]
+    request: type[Part] | None = None
+    answers: int = 200
+    errors: tuple[str, ...] = ()
+    emits: Event | None = None
+    label: f.Label = ("", "")
+
+    def __post_init__(self) -> None:
+        registry.add_command(self)
+
+    @property
+    def verb(self) -> str:
+        return self.name.rsplit(".", 1)[1]
+
+
+@dataclass(frozen=True)
+class Query:
+    """A read of its own shape beside a record, `GET /v1/{collection}/{id}/{path}`; `reply` is its schema."""
+
+    name: str
+    on: type[Record]
+    reply: type[Part]
+
+    def __post_init__(self) -> None:
+        registry.add_query(self)
+
+    @property
+    def path(self) -> str:
+        return self.name.rsplit(".", 1)[1]
+
+
+@dataclass(frozen=True)
+class Ask:
+    """A saga's command to another service, `<service>.<what>`: it is answered by a reply, or refused with a code."""
+
+    name: str
+    request: type[Part]
+    reply: type[Part] | None = None
+    refusals: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        registry.add_ask(self)
+
+    @property
+    def service(self) -> str:
+        return self.name.split(".", 1)[0]

@@ -1,0 +1,222 @@
+"""Selling: pipelines, opportunities, orders and the money owed for them."""
+
+from __future__ import annotations
+
+from contracts import fields as f
+from contracts.records import READ_ONLY, INSERT_ONLY, Address, Ask, Command, Event, Part, Record
+
+
+class Stage(Part):
+    id = f.Id()
+    name = f.Text(required=True, label=("Name", "名称"))
+    probability = f.Percent(default="0", label=("Probability", "概率"))
+
+
+class Pipeline(Record, name="sales.pipeline", collection="pipelines", label=("Pipeline", "销售流程")):
+    """A sales process: its stages in order."""
+
+    name = f.Text(required=True, filter=True, sort=True, search=5, label=("Name", "名称"))
+    stages = f.Parts(Stage, at_least=1, at_most=50, required=True, label=("Stages", "阶段"))
+    default = f.Boolean(default=False, label=("Default pipeline", "默认流程"))
+
+
+class Opportunity(Record, name="sales.opportunity", collection="opportunities", label=("Opportunity", "商机"), subtitle=("status",)):
+    name = f.Text(required=True, filter=True, sort=True, search=10, label=("Name", "名称"))
+    account_id = f.Ref("customer.account", required=True, filter=True, label=("Account", "客户"))
+    contact_id = f.Ref("customer.contact", label=("Contact", "联系人"))
+    pipeline_id = f.Ref("sales.pipeline", filter=True, label=("Pipeline", "销售流程"))
+    stage_id = f.Id(computed=True, label=("Stage", "阶段"))
+    stage_name = f.Text(computed=True, filter=True, label=("Stage", "阶段"))
+    probability = f.Percent(computed=True, label=("Probability", "概率"))
+    value = f.Money(filter=True, sort=True, label=("Value", "金额"))
+    expected_on = f.Date(filter=True, sort=True, label=("Expected on", "预计成交"))
+    competitor = f.Text(label=("Competitor", "竞争对手"))
+    lead_id = f.Ref("marketing.lead", computed=True, filter=True, label=("From lead", "来源线索"))
+    lost_reason = f.Text(max=500, computed=True, label=("Lost because", "丢单原因"))
+    closed_at = f.Instant(computed=True, label=("Closed at", "关闭时间"))
+    status = f.State(
+        {"open": (("Open", "进行中"), ("won", "lost")), "won": (("Won", "赢单"), ()), "lost": (("Lost", "丢单"), ("open",))},
+        filter=True,
+        label=("Status", "状态"),
+    )
+
+
+class OrderLine(Part):
+    """One product on an order. `net` = round_half_up(quantity × unit_price × (1 − discount/100)), before tax."""
+
+    id = f.Id()
+    product_id = f.Ref("inventory.product", required=True, label=("Product", "产品"))
+    quantity = f.Quantity(required=True, above=0, label=("Quantity", "数量"))
+    unit_price = f.Money(places=6, label=("Unit price", "单价"), help=("The product's price if left out", "默认取产品价格"))
+    discount_percent = f.Percent(default="0", label=("Discount", "折扣"))
+    tax_rate = f.Percent(label=("Tax rate", "税率"), help=("The product's rate if left out", "默认取产品税率"))
+    net = f.Money(computed=True, label=("Net", "净额"))
+    tax = f.Money(computed=True, label=("Tax", "税额"))
+
+
+class Order(
+    Record, name="sales.order", collection="orders", label=("Order", "订单"), number="SO-{year}-{seq:05}", title="number", subtitle=("account_name", "status")
+):
+    """A sales order, which is also the sales contract (销售合同)."""
+
+    account_id = f.Ref("customer.account", required=True, filter=True, label=("Account", "客户"))
+    account_name = f.Text(computed=True, search=3, label=("Account name", "客户名称"))
+    currency = f.Currency(required=True, filter=True, label=("Currency", "币种"))
+    ordered_on = f.Date(required=True, filter=True, sort=True, label=("Ordered on", "订购日期"))
+    required_on = f.Date(label=("Required on", "要求日期"))
+    warehouse_id = f.Ref("inventory.warehouse", label=("Warehouse", "仓库"))
+    shipper_id = f.Ref("inventory.shipper", label=("Shipper", "承运商"))
+    ship_to = f.Embedded(Address, label=("Ship to", "收货地址"))
+    ship_name = f.Text(search=1, label=("Ship to name", "收货人"))
+    lines = f.Parts(OrderLine, at_least=1, at_most=2_000, required=True, label=("Lines", "明细"))
+    net = f.Money(computed=True, label=("Net", "净额"))
+    tax = f.Money(computed=True, label=("Tax", "税额"))
+    freight = f.Money(label=("Freight", "运费"))
+    total = f.Money(computed=True, filter=True, sort=True, label=("Total", "合计"))
+    reason = f.Text(computed=True, max=200, label=("Reason", "原因"))
+    reason_detail = f.Text(computed=True, max=2_000, label=("Explanation", "说明"))
+    placed_at = f.Instant(computed=True, filter=True, sort=True, label=("Placed at", "下单时间"))
+    confirmed_at = f.Instant(computed=True, label=("Confirmed at", "确认时间"))
+    shipped_at = f.Instant(computed=True, label=("Shipped at", "发货时间"))
+    status = f.State(
+        {
+            "draft": (("Draft", "草稿"), ("placed", "cancelled")),
+            "placed": (("Placed", "已下单"), ("confirmed", "rejected", "cancelled")),
+            "confirmed": (("Confirmed", "已确认"), ("shipped", "cancelled")),
+            "shipped": (("Shipped", "已发货"), ("completed",)),
+            "completed": (("Completed", "已完成"), ()),
+            "rejected": (("Rejected", "已拒绝"), ()),
+            "cancelled": (("Cancelled", "已取消"), ()),
+        },
+        filter=True,
+        label=("Status", "状态"),
+    )
+
+
+class Receivable(
+    Record, name="sales.receivable", collection="receivables", label=("Receivable", "应收款"), operations=READ_ONLY, number="RE-{year}-{seq:05}"
+):
+    """What an account owes for one order. `open` is the sum of its ledger: opened, paid, written off, reversed."""
+
+    order_id = f.Ref("sales.order", computed=True, filter=True, label=("Order", "订单"))
+    account_id = f.Ref("customer.account", computed=True, filter=True, label=("Account", "客户"))
+    amount = f.Money(computed=True, filter=True, sort=True, label=("Amount", "金额"))
+    net = f.Money(computed=True, label=("Net of the order", "订单净额"))
+    open = f.Money(computed=True, filter=True, sort=True, label=("Open", "未收"))
+    due_on = f.Date(computed=True, filter=True, sort=True, label=("Due on", "到期日"))
+    overdue = f.Boolean(computed=True, filter=True, label=("Overdue", "逾期"))
+    status = f.State(
+        {
+            "open": (("Open", "未付"), ("partly_paid", "paid", "written_off", "reversed")),
+            "partly_paid": (("Partly paid", "部分付款"), ("partly_paid", "paid", "written_off", "reversed")),
+            "paid": (("Paid", "已付清"), ("partly_paid", "open", "reversed")),
+            "written_off": (("Written off", "已核销"), ()),
+            "reversed": (("Reversed", "已冲销"), ()),
+        },
+        filter=True,
+        label=("Status", "状态"),
+    )
+
+
+class Allocation(Part):
+    """Part of a payment that settles one receivable."""
+
+    id = f.Id()
+    receivable_id = f.Ref("sales.receivable", required=True, label=("Receivable", "应收款"))
+    amount = f.Money(required=True, label=("Amount", "金额"))
+
+
+class Payment(
+    Record, name="sales.payment", collection="payments", label=("Payment", "收款"), operations=INSERT_ONLY, number="PA-{year}-{seq:05}", title="reference"
+):
+    """Money received. It is never changed; a refund is an entry of its own."""
+
+    account_id = f.Ref("customer.account", required=True, once=True, filter=True, label=("Account", "客户"))
+    amount = f.Money(required=True, once=True, filter=True, sort=True, label=("Amount", "金额"))
+    received_on = f.Date(required=True, once=True, filter=True, sort=True, label=("Received on", "收款日期"))
+    reference = f.Text(once=True, search=5, filter=True, label=("Reference", "参考号"))
+    allocations = f.Parts(Allocation, at_most=500, once=True, label=("Allocations", "核销明细"))
+    unallocated = f.Money(computed=True, label=("Unallocated", "未核销"))
+
+
+class Target(Record, name="sales.target", collection="targets", label=("Target", "销售指标")):
+    """What a salesperson is to sell in a period."""
+
+    name = f.Text(required=True, filter=True, sort=True, search=3, label=("Name", "名称"))
+    user_id = f.Ref("identity.user", required=True, filter=True, label=("Salesperson", "销售员"))
+    starts_on = f.Date(required=True, filter=True, sort=True, label=("From", "开始"))
+    ends_on = f.Date(required=True, label=("To", "结束"))
+    value = f.Money(required=True, label=("Target", "指标"))
+
+
+class Move(Part):
+    stage_id = f.Id(required=True, label=("Stage", "阶段"))
+
+
+class Reason(Part):
+    reason = f.Text(max=200, label=("Reason", "原因"))
+
+
+class Ship(Part):
+    shipper_id = f.Ref("inventory.shipper", label=("Shipper", "承运商"))
+
+
+OrderPlaced = Event("sales.order.placed", of=Order)
+OrderConfirmed = Event("sales.order.confirmed", of=Order)
+OrderRejected = Event("sales.order.rejected", of=Order)
+OrderShipped = Event("sales.order.shipped", of=Order)
+OrderCompleted = Event("sales.order.completed", of=Order)
+OrderCancelled = Event("sales.order.cancelled", of=Order)
+OrderImported = Event("sales.order.imported", of=Order)
+ReceivableOpened = Event("sales.receivable.opened", of=Receivable)
+ReceivablePaid = Event("sales.receivable.paid", of=Receivable)
+ReceivablePartlyPaid = Event("sales.receivable.partly-paid", of=Receivable)
+ReceivableReversed = Event("sales.receivable.reversed", of=Receivable)
+ReceivableOverdue = Event("sales.receivable.overdue", of=Receivable)
+OpportunityMoved = Event("sales.opportunity.moved", of=Opportunity)
+OpportunityWon = Event("sales.opportunity.won", of=Opportunity)
+OpportunityLost = Event("sales.opportunity.lost", of=Opportunity)
+
+place = Command(
+    "sales.order.place", on=Order, answers=202, errors=("order_not_draft",), emits=OrderPlaced, label=("Place", "下单")
+)
+cancel = Command(
+    "sales.order.cancel",
+    on=Order,
+    request=Reason,
+    errors=("order_not_cancellable", "order_shipping"),
+    emits=OrderCancelled,
+    label=("Cancel", "取消"),
+)
+ship = Command(
+    "sales.order.ship", on=Order, request=Ship, answers=202, errors=("order_not_confirmed", "order_shipping"), label=("Ship", "发货")
+)
+move = Command(
+    "sales.opportunity.move", on=Opportunity, request=Move, errors=("wrong_state", "unknown_stage"), emits=OpportunityMoved, label=("Move", "推进")
+)
+win = Command("sales.opportunity.win", on=Opportunity, errors=("wrong_state",), emits=OpportunityWon, label=("Win", "赢单"))
+lose = Command(
+    "sales.opportunity.lose", on=Opportunity, request=Reason, errors=("wrong_state",), emits=OpportunityLost, label=("Lose", "丢单")
+)
+
+
+class OpportunityFromLead(Part):
+    lead_id = f.Id(required=True)
+    account_id = f.Id(required=True)
+    contact_id = f.Id(required=True)
+    name = f.Text(required=True)
+    value = f.Money()
+    owner_id = f.Id()
+    team_id = f.Id()
+
+
+class CreatedOpportunity(Part):
+    opportunity_id = f.Id(required=True)
+
+
+class LeadOpportunity(Part):
+    lead_id = f.Id(required=True)
+
+
+create_from_lead = Ask("sales.create-from-lead", request=OpportunityFromLead, reply=CreatedOpportunity, refusals=("unknown_account",))
+remove_from_lead = Ask("sales.remove-from-lead", request=LeadOpportunity)

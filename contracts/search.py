@@ -1,0 +1,1 @@
+"""Search has no records of its own: it indexes those of all others, by the weights they declare."""

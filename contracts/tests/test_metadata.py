@@ -1,0 +1,75 @@
+"""The metadata must be enough to draw lists and forms without knowing any collection beforehand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jsonschema_rs
+import pytest
+
+from contracts.documents.metadata import collection_metadata
+from contracts.documents.openapi import openapi
+from contracts.registry import registry
+
+registry.load()
+COMPONENTS = openapi(registry)["components"]
+ORDER = collection_metadata(registry.collections["orders"], {"update": "own", "place": "all"})
+FIELDS = {field["name"]: field for field in ORDER["fields"]}
+
+
+@pytest.mark.parametrize("collection", sorted(registry.collections))
+def test_the_metadata_of_every_collection_is_what_the_interface_promises(collection: str) -> None:
+    document = {"$ref": "#/components/schemas/CollectionMetadata", "components": COMPONENTS}
+    found = collection_metadata(registry.collections[collection], {})
+    assert list(jsonschema_rs.Draft202012Validator(document).iter_errors(found)) == []
+
+
+def test_every_declared_field_is_described_in_its_order() -> None:
+    assert [field["name"] for field in ORDER["fields"]] == list(registry.collections["orders"].declared())
+
+
+def test_a_state_tells_its_choices_its_beginning_and_its_moves() -> None:
+    status = FIELDS["status"]
+    assert status["first"] == "draft"
+    assert status["moves"]["draft"] == ["placed", "cancelled"]
+    assert {"value": "draft", "label": {"en": "Draft", "zh": "草稿"}} in status["choices"]
+
+
+def test_a_reference_tells_where_to_look_records_up() -> None:
+    assert FIELDS["account_id"]["target"] == "customer.account"
+    assert FIELDS["account_id"]["target_collection"] == "accounts"
+
+
+def test_lines_tell_their_own_fields() -> None:
+    lines = {field["name"]: field for field in FIELDS["lines"]["fields"]}
+    assert lines["quantity"]["required"]
+    assert lines["net"]["computed"]
+    assert FIELDS["lines"]["at_least"] == 1
+
+
+def test_a_list_learns_what_filters_and_sorts() -> None:
+    assert "gte" in FIELDS["total"]["filters"]
+    assert FIELDS["total"]["sort"]
+    assert FIELDS["reason_detail"]["filters"] == []
+    assert FIELDS["created_at"]["sort"]
+
+
+def test_personal_fields_are_marked() -> None:
+    contact = collection_metadata(registry.collections["contacts"], {})
+    assert {field["name"]: field["pii"] for field in contact["fields"]}["birthday"]
+
+
+def test_a_command_tells_what_it_asks_for() -> None:
+    commands: dict[str, Any] = {command["name"]: command for command in ORDER["commands"]}
+    assert [field["name"] for field in commands["cancel"]["fields"]] == ["reason"]
+    assert commands["place"] == {
+        "name": "place",
+        "label": {"en": "Place", "zh": "下单"},
+        "answers": 202,
+        "errors": ["order_not_draft"],
+        "fields": [],
+    }
+
+
+def test_what_the_caller_may_do_is_handed_on() -> None:
+    assert ORDER["access"] == {"update": "own", "place": "all"}

@@ -1,0 +1,90 @@
+"""The gateway as one WSGI app. Its collaborators are handed in, so that every way to run it uses the same code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import falcon
+
+import contracts
+from chassis.bus.ports import Caller
+from chassis.context import Signer
+from contracts.registry import registry
+from gateway import problems
+from gateway.admin import Admin
+from gateway.authentication import Authenticator
+from gateway.edge import Edge
+from gateway.metadata import Metadata
+from gateway.metrics import Metrics
+from gateway.records import Collection
+from gateway.routes import Route
+from gateway.rpc import Services
+from gateway.search import Search
+from gateway.sessions import Attempts, Session, SignIn
+from gateway.settings import Settings
+from gateway.streams import Events, Pace
+from gateway.system import Readiness, System
+
+PUBLISHED = Path(contracts.__file__).parent / "published"
+
+
+def create_app(
+    caller: Caller,
+    signer: Signer,
+    settings: Settings,
+    *,
+    readiness: Readiness = dict,
+    streams: bool = False,
+    pace: Pace = Pace(),
+    published: Path = PUBLISHED,
+) -> falcon.App:
+    """The app. `streams` says that this process is the one whose `streams_url` the settings name.
+
+    `readiness` answers `{dependency: whether it is there}` for `/readyz`; without it only the process itself counts.
+    """
+    registry.load()
+    services = Services(caller, signer)
+    authenticator = Authenticator(services, settings, pace.monotonic)
+    metrics = Metrics(settings.metrics_folder)
+    app = falcon.App(middleware=[Edge(settings, authenticator, metrics)])
+    problems.install(app)
+    for route in _system_routes(System(readiness, metrics, published)):
+        app.add_route(route.path, route)
+    for route in _fixed_routes(services, authenticator, settings, streams, pace):
+        app.add_route(route.path, route)
+    for record in registry.collections.values():
+        for route in Collection(record, registry, services).routes():
+            app.add_route(route.path, route)
+    return app
+
+
+def _system_routes(system: System) -> Iterator[Route]:
+    yield Route("/livez", public=True, get=system.livez)
+    yield Route("/readyz", public=True, get=system.readyz)
+    yield Route("/metrics", public=True, get=system.metrics)
+    yield Route("/openapi.json", public=True, get=system.openapi)
+    yield Route("/asyncapi.json", public=True, get=system.asyncapi)
+    yield Route("/docs", public=True, get=system.docs)
+    yield Route("/docs/{asset}", public=True, get=system.asset)
+
+
+def _fixed_routes(
+    services: Services, authenticator: Authenticator, settings: Settings, streams: bool, pace: Pace
+) -> Iterator[Route]:
+    sign_in = SignIn(services, authenticator, settings, Attempts(settings))
+    yield Route("/v1/auth/login", public=True, post=sign_in.login)
+    yield Route("/v1/auth/refresh", public=True, post=sign_in.refresh)
+    session = Session(services, authenticator)
+    yield Route("/v1/auth/logout", post=session.logout)
+    yield Route("/v1/me", get=session.me)
+    metadata = Metadata(registry)
+    yield Route("/v1/metadata", get=metadata.list)
+    yield Route("/v1/metadata/{collection}", get=metadata.one)
+    yield Route("/v1/search", get=Search(services, registry).query)
+    events = Events(services, authenticator, settings, streams, pace)
+    yield Route("/v1/events", get=events.page)
+    yield Route("/v1/events/stream", get=events.stream)
+    admin = Admin(services)
+    yield Route("/v1/admin/inbox", get=admin.inbox)
+    yield Route("/v1/admin/sagas", get=admin.sagas)

@@ -1,0 +1,38 @@
+"""How gunicorn runs the gateway: threads, because waiting for the bus is all that a request does."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from typing import Any
+
+_streams = os.environ.get("GUANXI_STREAMS", "").lower() in ("1", "true", "yes", "on")
+
+# Before prometheus_client is imported, which decides then whether processes share their values.
+os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", tempfile.mkdtemp(prefix="guanxi-metrics-"))
+
+bind = f"{os.environ.get('GUANXI_HOST', '127.0.0.1')}:{os.environ.get('GUANXI_PORT', '8080')}"
+worker_class = "gthread"
+workers = int(os.environ.get("GUANXI_WORKERS", "2"))
+# A stream holds a thread for minutes; the rest of the API holds one for milliseconds.
+threads = int(os.environ.get("GUANXI_THREADS", "128" if _streams else "16"))
+# The client of the bus has a thread and a connection of its own, neither of which survives a fork.
+preload_app = False
+timeout = 30
+graceful_timeout = 15
+keepalive = 75
+backlog = 512
+worker_connections = 1000
+limit_request_line = 8190
+limit_request_fields = 64
+limit_request_field_size = 8190
+worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None
+accesslog = None
+errorlog = "-"
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    """A worker that is gone has no requests in flight."""
+    from prometheus_client import multiprocess
+
+    multiprocess.mark_process_dead(worker.pid)

@@ -1,0 +1,172 @@
+"""The routes of one collection. They are the same for all; which of them exist, its declaration says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import falcon
+
+from contracts.records import Command, Query, Record
+from contracts.registry import Registry
+from gateway import answers, bodies, parameters, requests
+from gateway.routes import Responder, Route
+from gateway.rpc import Services
+
+JSON = dict[str, Any]
+
+
+class Collection:
+    """Reads requests for one record, asks its service, and writes the answers."""
+
+    def __init__(self, record: type[Record], registry: Registry, services: Services) -> None:
+        self.record, self._services = record, services
+        self.root = f"/v1/{record.collection}"
+        self._name, self._service, self._what = record.record_name, record.service, record.singular
+        self._listing = parameters.Listing(record)
+        self._bodies = bodies.RecordBodies(record, self._listing)
+        self._commands, self._queries = registry.commands_of(record), registry.queries_of(record)
+
+    def routes(self) -> Iterator[Route]:
+        """One route for each template that has any method."""
+        found: dict[str, dict[str, Responder]] = {}
+        for path, method, responder in self._responders():
+            found.setdefault(path, {})[method] = responder
+        for path, responders in found.items():
+            yield Route(self.root + path, **responders)
+
+    def _responders(self) -> Iterator[tuple[str, str, Responder]]:
+        one, external = "/{id}", "/by-external/{system}/{key}"
+        table: tuple[tuple[str, str, str, Responder], ...] = (
+            ("list", "", "get", self.list),
+            ("list", "/search", "post", self.search),
+            ("create", "", "post", self.create),
+            ("changes", "/changes", "get", self.changes),
+            ("bulk", "/bulk", "post", self.bulk),
+            ("aggregate", "/aggregate", "post", self.aggregate),
+            ("upsert", external, "get", self.get_external),
+            ("upsert", external, "put", self.put_external),
+            ("get", one, "get", self.get),
+            ("update", one, "patch", self.update),
+            ("delete", one, "delete", self.delete),
+            ("restore", one + "/restore", "post", self.restore),
+            ("history", one + "/history", "get", self.history),
+        )
+        for operation, path, method, responder in table:
+            if operation in self.record.operations:
+                yield path, method, responder
+        for command in self._commands:
+            yield f"{one}/{command.verb}", "post", self._command(command)
+        for query in self._queries:
+            yield f"{one}/{query.path}", "get", self._query(query)
+        if any(command.answers == 202 for command in self._commands):
+            yield f"{one}/saga", "get", self.saga
+
+    def list(self, req: falcon.Request, resp: falcon.Response) -> None:
+        self._read(req, resp, "record.list", query=self._listing.parse(req))
+
+    def search(self, req: falcon.Request, resp: falcon.Response) -> None:
+        parameters.none(req)
+        self._read(req, resp, "record.list", query=self._bodies.search(requests.json_body(req)))
+
+    def aggregate(self, req: falcon.Request, resp: falcon.Response) -> None:
+        parameters.none(req)
+        self._read(req, resp, "record.aggregate", **self._bodies.aggregate(requests.json_body(req)))
+
+    def changes(self, req: falcon.Request, resp: falcon.Response) -> None:
+        self._read(req, resp, "record.changes", **parameters.page(req))
+
+    def get(self, req: falcon.Request, resp: falcon.Response, id: str) -> None:
+        params = self._one(id)
+        if req.query_string:
+            params |= self._listing.view(req)
+        answers.send_record(resp, self._ask(req, "record.get", params), self.record.collection)
+
+    def history(self, req: falcon.Request, resp: falcon.Response, id: str) -> None:
+        self._read(req, resp, "record.history", **self._one(id), **parameters.page(req))
+
+    def saga(self, req: falcon.Request, resp: falcon.Response, id: str) -> None:
+        parameters.none(req)
+        self._read(req, resp, "record.saga", **self._one(id))
+
+    def get_external(self, req: falcon.Request, resp: falcon.Response, system: str, key: str) -> None:
+        parameters.none(req)
+        ok = self._ask(req, "record.by_external", self._external(system, key))
+        answers.send_record(resp, ok, self.record.collection)
+
+    def create(self, req: falcon.Request, resp: falcon.Response) -> None:
+        parameters.none(req)
+        params = {"data": self._bodies.create(requests.json_body(req))}
+        self._write(req, resp, "record.create", params, self.root)
+
+    def update(self, req: falcon.Request, resp: falcon.Response, id: str) -> None:
+        params = self._one(id)
+        parameters.none(req)
+        params["patch"] = self._bodies.patch(requests.json_body(req, requests.MERGE_PATCH))
+        self._write(req, resp, "record.update", params | _if_match(req), self.root + "/{id}")
+
+    def delete(self, req: falcon.Request, resp: falcon.Response, id: str) -> None:
+        params = self._one(id)
+        parameters.none(req)
+        self._write(req, resp, "record.delete", params | _if_match(req), self.root + "/{id}")
+
+    def restore(self, req: falcon.Request, resp: falcon.Response, id: str) -> None:
+        params = self._one(id)
+        parameters.none(req)
+        bodies.empty(requests.json_body(req, optional=True))
+        self._write(req, resp, "record.restore", params | _if_match(req), self.root + "/{id}/restore")
+
+    def put_external(self, req: falcon.Request, resp: falcon.Response, system: str, key: str) -> None:
+        params = self._external(system, key)
+        parameters.none(req)
+        params["data"] = self._bodies.create(requests.json_body(req))
+        self._write(req, resp, "record.upsert", params | _if_match(req), self.root + "/by-external/{system}/{key}")
+
+    def bulk(self, req: falcon.Request, resp: falcon.Response) -> None:
+        parameters.none(req)
+        params = bodies.bulk(requests.json_body(req))
+        answers.send(resp, self._ask(req, "record.bulk", params, requests.idempotency_key(req), self.root + "/bulk"))
+
+    def _command(self, command: Command) -> Responder:
+        template = f"{self.root}/{{id}}/{command.verb}"
+        schema = command.request() if command.request else None
+
+        def responder(req: falcon.Request, resp: falcon.Response, id: str) -> None:
+            params = self._one(id)
+            parameters.none(req)
+            body = requests.json_body(req, optional=True)
+            params["data"] = bodies.checked(schema, body) if schema else bodies.empty(body)
+            params["verb"] = command.verb
+            self._write(req, resp, "record.command", params | _if_match(req), template)
+
+        return responder
+
+    def _query(self, query: Query) -> Responder:
+        def responder(req: falcon.Request, resp: falcon.Response, id: str) -> None:
+            parameters.none(req)
+            self._read(req, resp, "record.query", name=query.path, **self._one(id))
+
+        return responder
+
+    def _one(self, id: str) -> JSON:
+        return {"id": requests.record_id(id, self._what)}
+
+    def _external(self, system: str, key: str) -> JSON:
+        return dict(zip(("system", "key"), requests.external_key(system, key, self._what), strict=True))
+
+    def _read(self, req: falcon.Request, resp: falcon.Response, method: str, **params: Any) -> None:
+        answers.send(resp, self._ask(req, method, params))
+
+    def _write(self, req: falcon.Request, resp: falcon.Response, method: str, params: JSON, template: str) -> None:
+        ok = self._ask(req, method, params, requests.idempotency_key(req), template)
+        answers.send_record(resp, ok, self.record.collection)
+
+    def _ask(self, req: falcon.Request, method: str, params: JSON, key: str | None = None, template: str = "") -> JSON:
+        params["record"] = self._name
+        route = f"{req.method} {template}" if template else ""
+        return self._services.ask(req.context.caller, self._service, method, params, key=key, route=route)
+
+
+def _if_match(req: falcon.Request) -> JSON:
+    version = requests.if_match(req)
+    return {} if version is None else {"if_match": version}

@@ -1,0 +1,178 @@
+"""Health, measurements, documents, search and administration, and the routes as a whole."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import falcon.inspect
+import pytest
+
+from contracts.documents.openapi import openapi
+from contracts.registry import SERVICES, registry
+from gateway.app import PUBLISHED
+from gateway.parameters import LIST_WORDS
+from gateway.tests.conftest import ID
+
+
+def served(app):
+    """Every pair of method and template, the explorer's files left out."""
+    return {
+        (method.method, route.path)
+        for route in falcon.inspect.inspect_routes(app)
+        for method in route.methods
+        if not method.internal and route.path != "/docs/{asset}"
+    }
+
+
+def documented(document):
+    return {(method.upper(), path) for path, operations in document["paths"].items() for method in operations}
+
+
+def test_routes_are_exactly_those_of_the_contract(client):
+    assert served(client.app) == documented(openapi(registry.load()))
+
+
+@pytest.mark.skipif(not (PUBLISHED / "openapi.json").exists(), reason="nothing has been published yet")
+def test_routes_are_exactly_those_that_are_published(client):
+    assert served(client.app) == documented(json.loads((PUBLISHED / "openapi.json").read_bytes()))
+
+
+def test_every_command_and_query_of_the_registry_has_its_route(client):
+    found = served(client.app)
+    for command in registry.commands.values():
+        assert ("POST", f"/v1/{command.on.collection}/{{id}}/{command.verb}") in found
+    for query in registry.queries.values():
+        assert ("GET", f"/v1/{query.on.collection}/{{id}}/{query.path}") in found
+
+
+def test_no_field_has_the_name_of_a_list_parameter():
+    for record in registry.load().records.values():
+        assert not set(LIST_WORDS) & {name for name, field in record.declared().items() if field.filter}
+
+
+def test_the_process_is_alive_without_anything_else(client, bus):
+    assert client.simulate_get("/livez").json == {"status": "alive"}
+    assert not bus.requests
+
+
+def test_readiness_names_each_dependency(make):
+    client = make(create={"readiness": lambda: {"rabbitmq": True, "sales": True}})
+    answer = client.simulate_get("/readyz")
+    assert (answer.status_code, answer.json) == (
+        200,
+        {"status": "ready", "dependencies": {"rabbitmq": "up", "sales": "up"}},
+    )
+
+
+def test_one_missing_dependency_makes_it_unready(make):
+    answer = make(create={"readiness": lambda: {"rabbitmq": False, "sales": True}}).simulate_get("/readyz")
+    assert (answer.status_code, answer.json["status"]) == (503, "not_ready")
+    assert answer.json["dependencies"] == {"rabbitmq": "down", "sales": "up"}
+
+
+def test_a_probe_that_fails_is_not_ready_and_tells_no_inside(make):
+    def broken():
+        raise RuntimeError("password=hunter2")
+
+    answer = make(create={"readiness": broken}).simulate_get("/readyz")
+    assert answer.status_code == 503
+    assert "hunter2" not in answer.text
+
+
+def test_requests_are_counted_by_method_template_and_status(client):
+    client.simulate_get(f"/v1/accounts/{ID}")
+    client.simulate_get("/v1/accounts/7")
+    client.simulate_get("/random/one")
+    client.simulate_get("/random/two")
+    text = client.simulate_get("/metrics").text
+    assert 'guanxi_http_requests_total{method="GET",route="/v1/accounts/{id}",status="200"} 1.0' in text
+    assert 'guanxi_http_requests_total{method="GET",route="/v1/accounts/{id}",status="404"} 1.0' in text
+    assert 'guanxi_http_requests_total{method="GET",route="unmatched",status="404"} 2.0' in text
+    assert 'guanxi_http_request_seconds_count{method="GET",route="/v1/accounts/{id}"} 2.0' in text
+    assert "guanxi_http_requests_in_flight 1.0" in text
+
+
+def test_documents_are_served_as_published(make, tmp_path):
+    (tmp_path / "openapi.json").write_text('{"openapi": "3.1.0", "x": "关系"}', encoding="utf-8")
+    client = make(token=None, create={"published": tmp_path})
+    assert client.simulate_get("/openapi.json").json["x"] == "关系"
+    assert client.simulate_get("/asyncapi.json").json["code"] == "not_found"
+    (tmp_path / "asyncapi.json").write_text('{"asyncapi": "3.0.0"}', encoding="utf-8")
+    assert client.simulate_get("/asyncapi.json").json == {"asyncapi": "3.0.0"}
+
+
+def test_the_explorer_needs_nothing_from_outside_and_no_inline_script(make):
+    client = make(token=None)
+    page = client.simulate_get("/docs")
+    assert page.headers["Content-Type"] == "text/html; charset=utf-8"
+    sources = re.findall(r'(?:src|href)="([^"]+)"', page.text)
+    assert len(sources) == 3
+    for source in sources:
+        assert source.startswith("/docs/")
+        asset = client.simulate_get(source)
+        assert asset.status_code == 200
+        assert asset.headers["Content-Type"].endswith("charset=utf-8")
+    assert not re.search(r"<script(?![^>]*src=)|<style| on\w+=", page.text)
+    assert "validatorUrl: null" in client.simulate_get("/docs/init.js").text
+    policy = page.headers["Content-Security-Policy"]
+    assert "script-src 'self'" in policy
+    assert "http" not in policy
+    assert "unsafe" not in policy
+
+
+def test_nothing_but_the_explorers_own_files_is_served_from_its_folder(make):
+    client = make(token=None)
+    for asset in ("LICENSE", "index.html", "..%2F..%2Fapp.py", "%2e%2e"):
+        assert client.simulate_get(f"/docs/{asset}").status_code == 404
+
+
+def test_search_passes_its_question_on(client, bus):
+    client.simulate_get(
+        "/v1/search",
+        params={"q": "关系 Müller", "types": "account,order", "limit": "5", "min_version": f"account/{ID}:3"},
+    )
+    assert bus.asked()[0][0] == "search"
+    assert bus.last["method"] == "search.query"
+    assert bus.last["params"] == {
+        "q": "关系 Müller",
+        "types": ["account", "order"],
+        "limit": 5,
+        "min_version": {f"account/{ID}": 3},
+    }
+    client.simulate_get("/v1/search", params={"q": "a"})
+    assert bus.last["params"] == {"q": "a", "types": None, "limit": 20, "min_version": None}
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "",
+        "q=",
+        "q=%20",
+        "q=" + "x" * 201,
+        "q=a%00",
+        "q=a&limit=101",
+        "q=a&types=unicorn",
+        "q=a&min_version=account/7:1",
+        f"q=a&min_version=unicorn/{ID}:1",
+        f"q=a&min_version=account/{ID}",
+        "q=a&min_version=account/" + "-" * 36 + ":1",
+        "q=a&min_version=" + ",".join([f"account/{ID}:1"] * 51),
+        "q=a&page=2",
+    ],
+)
+def test_bad_searches_are_400(client, bus, query):
+    assert client.simulate_get("/v1/search", query_string=query).status_code == 400
+    assert not bus.asked()
+
+
+@pytest.mark.parametrize("what", ["inbox", "sagas"])
+def test_administration_asks_one_service(client, bus, what):
+    client.simulate_get(f"/v1/admin/{what}", params={"service": "sales", "state": "dead", "limit": "5", "after": "7"})
+    assert bus.asked()[0][0] == "sales"
+    assert (bus.last["method"], bus.last["params"]) == (f"admin.{what}", {"limit": 5, "after": "7", "state": "dead"})
+    for service in SERVICES:
+        assert client.simulate_get(f"/v1/admin/{what}", params={"service": service}).status_code == 200
+    for query in ("", "service=mainframe", "service=sales&state=Dead", "service=sales&limit=201"):
+        assert client.simulate_get(f"/v1/admin/{what}", query_string=query).status_code == 400

@@ -1,0 +1,60 @@
+"""Marketing's lead becomes an account and a contact, or is taken back if the conversion fails."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chassis.database import Work
+from chassis.ids import derived_id
+from chassis.saga import Refused
+from services.customer.accounts import accounts, contacts
+
+JSON = dict[str, Any]
+
+
+def create_from_lead(request: Any, work: Work) -> JSON:
+    """Make the account (unless the lead goes to one that exists) and the contact. Ids follow from the lead, so a repeat is harmless."""
+    if request.account_id is not None:
+        account = accounts.find(work, request.account_id)
+        if account is None:
+            raise Refused("unknown_account", "The account does not exist.")
+    else:
+        account = accounts.add(
+            work,
+            accounts.make(
+                id=derived_id("account", work.tenant, request.lead_id, work.context.cause),
+                name=request.company,
+                kind="prospect",
+                source=request.source,
+                phone=request.phone,
+                owner_id=request.owner_id,
+                team_id=request.team_id,
+                external_ids={"lead": request.lead_id},
+            ),
+        )
+    contact = contacts.add(
+        work,
+        contacts.make(
+            id=derived_id("contact", work.tenant, request.lead_id, work.context.cause),
+            account_id=account.id,
+            name=request.name,
+            title=request.title,
+            email=request.email,
+            phone=request.phone,
+            owner_id=request.owner_id,
+            team_id=request.team_id,
+            external_ids={"lead": request.lead_id},
+        ),
+    )
+    return {"account_id": account.id, "contact_id": contact.id}
+
+
+def remove_from_lead(request: Any, work: Work) -> None:
+    """Take back what the conversion of this lead made; nothing is there when the undo overtook its ask."""
+    for store in (contacts, accounts):
+        for found in store.where(
+            work,
+            "id = (SELECT record_id FROM external_ids WHERE tenant_id = %s AND record = %s AND system = 'lead' AND key = %s)",
+            (work.tenant, store.name, request.lead_id),
+        ):
+            store.remove(work, found)

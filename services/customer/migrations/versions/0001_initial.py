@@ -1,0 +1,371 @@
+"""Initial."""
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
+
+from chassis.migrations import install_common, protect
+
+revision = "0001"
+down_revision = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "account_facts",
+        sa.Column("tenant_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("record", sa.Text(), nullable=False),
+        sa.Column("record_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("account_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("deleted", sa.Boolean(), nullable=False),
+        sa.Column("status", sa.Text(), nullable=True),
+        sa.Column("number", sa.Text(), nullable=True),
+        sa.Column("title", sa.Text(), nullable=True),
+        sa.Column("amount", sa.Numeric(), nullable=True),
+        sa.Column("currency", sa.Text(), nullable=True),
+        sa.Column("happened_on", sa.Date(), nullable=True),
+        sa.Column("happened_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("count", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("tenant_id", "record", "record_id", name=op.f("pk_account_facts")),
+    )
+    op.create_index(
+        "ix_account_facts_account", "account_facts", ["tenant_id", "account_id", "record", "record_id"], unique=False
+    )
+    op.create_table(
+        "accounts",
+        sa.Column("tenant_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("name_key", sa.Text(collation="C"), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=True),
+        sa.Column("person", sa.Boolean(), nullable=True),
+        sa.Column("industry", sa.Text(), nullable=True),
+        sa.Column("industry_key", sa.Text(collation="C"), nullable=True),
+        sa.Column("source", sa.Text(), nullable=True),
+        sa.Column("source_key", sa.Text(collation="C"), nullable=True),
+        sa.Column("lifecycle", sa.Text(), nullable=True),
+        sa.Column("phone", sa.Text(), nullable=True),
+        sa.Column("fax", sa.Text(), nullable=True),
+        sa.Column("email", sa.Text(), nullable=True),
+        sa.Column("email_key", sa.Text(collation="C"), nullable=True),
+        sa.Column("website", sa.Text(), nullable=True),
+        sa.Column("address", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("city", sa.Text(), nullable=True),
+        sa.Column("city_key", sa.Text(collation="C"), nullable=True),
+        sa.Column("country", sa.Text(), nullable=True),
+        sa.Column("country_key", sa.Text(collation="C"), nullable=True),
+        sa.Column("currencies", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("credit_limit", sa.Numeric(), nullable=True),
+        sa.Column("credit_limit_currency", sa.Text(), nullable=True),
+        sa.Column("payment_days", sa.BigInteger(), nullable=True),
+        sa.Column("next_action_on", sa.Date(), nullable=True),
+        sa.Column("notes", sa.Text(), nullable=True),
+        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("created_by", sa.Text(), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("updated_by", sa.Text(), nullable=False),
+        sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("owner_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("team_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("external_ids", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("custom", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_accounts")),
+    )
+    op.create_index("ix_accounts_city", "accounts", ["tenant_id", "city_key", "id"], unique=False)
+    op.create_index("ix_accounts_country", "accounts", ["tenant_id", "country_key", "id"], unique=False)
+    op.create_index("ix_accounts_credit_limit", "accounts", ["tenant_id", "credit_limit", "id"], unique=False)
+    op.create_index("ix_accounts_email", "accounts", ["tenant_id", "email_key", "id"], unique=False)
+    op.create_index("ix_accounts_industry", "accounts", ["tenant_id", "industry_key", "id"], unique=False)
+    op.create_index("ix_accounts_kind", "accounts", ["tenant_id", "kind", "id"], unique=False)
+    op.create_index("ix_accounts_lifecycle", "accounts", ["tenant_id", "lifecycle", "id"], unique=False)
+    op.create_index("ix_accounts_name", "accounts", ["tenant_id", "name_key", "id"], unique=False)
+    op.create_index("ix_accounts_next_action_on", "accounts", ["tenant_id", "next_action_on", "id"], unique=False)
+    op.create_index("ix_accounts_owner_id", "accounts", ["tenant_id", "owner_id", "id"], unique=False)
+    op.create_index("ix_accounts_source", "accounts", ["tenant_id", "source_key", "id"], unique=False)
+    op.create_index("ix_accounts_team_id", "accounts", ["tenant_id", "team_id", "id"], unique=False)
+    op.create_table(
+        "asked",
+        sa.Column("tenant_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("saga_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("step", sa.Integer(), nullable=False),
+        sa.Column("undone", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("tenant_id", "saga_id", "step", name=op.f("pk_asked")),
+    )
+    op.create_table(
+        "changes",
+        sa.Column("tenant_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("record_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("record", sa.Text(), nullable=False),
+        sa.Column("type", sa.Text(), nullable=False),
+        sa.Column("changed", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("previous", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("snapshot", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("private", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("actor", sa.Text(), nullable=False),
+        sa.Column("cause", sa.Text(), nullable=False),
+        sa.Column("correlation_id", sa.Text(), nullable=False),
+        sa.Column("causation_id", sa.Text(), nullable=False),
+        sa.Column("traceparent", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("tenant_id", "record_id", "version", "at", name=op.f("pk_changes")),
+        postgresql_partition_by="RANGE (at)",
+    )
+    op.create_table(
+        "copies",
+        sa.Column("tenant_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("record", sa.Text(), nullable=False),
+        sa.Column("id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("deleted", sa.Boolean(), nullable=False),
+        sa.Column("data", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.PrimaryKeyConstraint("tenant_id", "record", "id", name=op.f("pk_copies")),
+    )
+    op.create_table(
+        "counters",
+        sa.Column("tenant_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("value", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("tenant_id", "name", name=op.f("pk_counters")),
+    )
+    op.create_table(
+        "dead_letters",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("queue", sa.Text(), nullable=False),
+        sa.Column("raw", sa.LargeBinary(), nullable=False),
+        sa.Column("headers", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_dead_letters")),
+    )
+    op.create_table(
+        "external_ids",
+        sa.Column("tenant_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("record", sa.Text(), nullable=False),
+        sa.Column("system", sa.Text(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("record_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.PrimaryKeyConstraint("tenant_id", "record", "system", "key", name=op.f("pk_external_ids")),
+    )
+    op.create_table(
+        "groups",
+        sa.Column("tenant_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("name_key", sa.Text(collation="C"), nullable=False),
+        sa.Column("parent_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("account_ids", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("created_by", sa.Text(), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("updated_by", sa.Text(), nullable=False),
+        sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("owner_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("team_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("external_ids", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("custom", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "parent_id"], ["groups.tenant_id", "groups.id"], name="fk_groups_parent_id"
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_groups")),
+    )
+    op.create_index("ix_groups_name", "groups", ["tenant_id", "name_key", "id"], unique=False)
+    op.create_index("ix_groups_owner_id", "groups", ["tenant_id", "owner_id", "id"], unique=False)
+    op.create_index("ix_groups_parent_id", "groups", ["tenant_id", "parent_id", "id"], unique=False)
+    op.create_index("ix_groups_team_id", "groups", ["tenant_id", "team_id", "id"], unique=False)
+    op.create_table(
+        "idempotency",
+        sa.Column("tenant_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("principal", sa.Text(), nullable=False),
+        sa.Column("route", sa.Text(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("body_hash", sa.Text(), nullable=False),
+        sa.Column("answer", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("tenant_id", "principal", "route", "key", name=op.f("pk_idempotency")),
+    )
+    op.create_index("ix_idempotency_at", "idempotency", ["at"], unique=False)
+    op.create_table(
+        "inbox",
+        sa.Column("tenant_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("consumer", sa.Text(), nullable=False),
+        sa.Column("event_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("seq", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("type", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("error", sa.Text(), nullable=True),
+        sa.Column("body", sa.LargeBinary(), nullable=True),
+        sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("tenant_id", "consumer", "event_id", name=op.f("pk_inbox")),
+    )
+    op.create_index(
+        "ix_inbox_subject",
+        "inbox",
+        ["tenant_id", "consumer", "subject", "seq"],
+        unique=False,
+        postgresql_where=sa.text("state = 'parked'"),
+    )
+    op.create_index(
+        "ix_inbox_waiting", "inbox", ["due_at", "seq"], unique=False, postgresql_where=sa.text("state = 'parked'")
+    )
+    op.create_table(
+        "sagas",
+        sa.Column("tenant_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("record_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("steps", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("data", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("detail", sa.Text(), nullable=False),
+        sa.Column("actor", sa.Text(), nullable=False),
+        sa.Column("correlation_id", sa.Text(), nullable=False),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("deadline_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_sagas")),
+    )
+    op.create_index("ix_sagas_due", "sagas", ["due_at"], unique=False, postgresql_where=sa.text("ended_at IS NULL"))
+    op.create_index("ix_sagas_record", "sagas", ["tenant_id", "record_id", "started_at"], unique=False)
+    op.create_table(
+        "unsent",
+        sa.Column("seq", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("tenant_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("record_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("version", sa.Integer(), nullable=True),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("message_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("service", sa.Text(), nullable=True),
+        sa.Column("body", sa.LargeBinary(), nullable=True),
+        sa.Column("queued_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+        sa.PrimaryKeyConstraint("seq", name=op.f("pk_unsent")),
+    )
+    op.create_table(
+        "contacts",
+        sa.Column("tenant_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("account_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("name_key", sa.Text(collation="C"), nullable=False),
+        sa.Column("title", sa.Text(), nullable=True),
+        sa.Column("email", sa.Text(), nullable=True),
+        sa.Column("email_key", sa.Text(collation="C"), nullable=True),
+        sa.Column("phone", sa.Text(), nullable=True),
+        sa.Column("mobile", sa.Text(), nullable=True),
+        sa.Column("hobbies", sa.Text(), nullable=True),
+        sa.Column("birthday", sa.Date(), nullable=True),
+        sa.Column("home_address", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("preferred_channel", sa.Text(), nullable=True),
+        sa.Column("primary", sa.Boolean(), nullable=True),
+        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("created_by", sa.Text(), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("updated_by", sa.Text(), nullable=False),
+        sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("owner_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("team_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("external_ids", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("custom", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "account_id"], ["accounts.tenant_id", "accounts.id"], name="fk_contacts_account_id"
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_contacts")),
+    )
+    op.create_index("ix_contacts_account_id", "contacts", ["tenant_id", "account_id", "id"], unique=False)
+    op.create_index("ix_contacts_email", "contacts", ["tenant_id", "email_key", "id"], unique=False)
+    op.create_index("ix_contacts_name", "contacts", ["tenant_id", "name_key", "id"], unique=False)
+    op.create_index("ix_contacts_owner_id", "contacts", ["tenant_id", "owner_id", "id"], unique=False)
+    op.create_index("ix_contacts_team_id", "contacts", ["tenant_id", "team_id", "id"], unique=False)
+    op.create_table(
+        "activities",
+        sa.Column("tenant_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("subject_key", sa.Text(collation="C"), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=True),
+        sa.Column("account_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("contact_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("starts_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("minutes", sa.BigInteger(), nullable=True),
+        sa.Column("remind_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("notes", sa.Text(), nullable=True),
+        sa.Column("outcome", sa.Text(), nullable=True),
+        sa.Column("completed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("status", sa.Text(), nullable=True),
+        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("created_by", sa.Text(), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("updated_by", sa.Text(), nullable=False),
+        sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("owner_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("team_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("external_ids", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("custom", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "account_id"], ["accounts.tenant_id", "accounts.id"], name="fk_activities_account_id"
+        ),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "contact_id"], ["contacts.tenant_id", "contacts.id"], name="fk_activities_contact_id"
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_activities")),
+    )
+    op.create_index("ix_activities_account_id", "activities", ["tenant_id", "account_id", "id"], unique=False)
+    op.create_index("ix_activities_contact_id", "activities", ["tenant_id", "contact_id", "id"], unique=False)
+    op.create_index("ix_activities_kind", "activities", ["tenant_id", "kind", "id"], unique=False)
+    op.create_index("ix_activities_owner_id", "activities", ["tenant_id", "owner_id", "id"], unique=False)
+    op.create_index("ix_activities_starts_at", "activities", ["tenant_id", "starts_at", "id"], unique=False)
+    op.create_index("ix_activities_status", "activities", ["tenant_id", "status", "id"], unique=False)
+    op.create_index("ix_activities_subject", "activities", ["tenant_id", "subject_key", "id"], unique=False)
+    op.create_index("ix_activities_team_id", "activities", ["tenant_id", "team_id", "id"], unique=False)
+    op.create_table(
+        "interactions",
+        sa.Column("tenant_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("account_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("contact_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("channel", sa.Text(), nullable=True),
+        sa.Column("direction", sa.Text(), nullable=True),
+        sa.Column("summary", sa.Text(), nullable=False),
+        sa.Column("happened_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("activity_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("created_by", sa.Text(), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("updated_by", sa.Text(), nullable=False),
+        sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("owner_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("team_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("external_ids", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("custom", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "account_id"], ["accounts.tenant_id", "accounts.id"], name="fk_interactions_account_id"
+        ),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "activity_id"], ["activities.tenant_id", "activities.id"], name="fk_interactions_activity_id"
+        ),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "contact_id"], ["contacts.tenant_id", "contacts.id"], name="fk_interactions_contact_id"
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_interactions")),
+    )
+    op.create_index("ix_interactions_account_id", "interactions", ["tenant_id", "account_id", "id"], unique=False)
+    op.create_index("ix_interactions_channel", "interactions", ["tenant_id", "channel", "id"], unique=False)
+    op.create_index("ix_interactions_contact_id", "interactions", ["tenant_id", "contact_id", "id"], unique=False)
+    op.create_index("ix_interactions_happened_at", "interactions", ["tenant_id", "happened_at", "id"], unique=False)
+    op.create_index("ix_interactions_owner_id", "interactions", ["tenant_id", "owner_id", "id"], unique=False)
+    op.create_index("ix_interactions_team_id", "interactions", ["tenant_id", "team_id", "id"], unique=False)
+    install_common(op)
+    protect(op, "account_facts", "accounts", "groups", "contacts", "activities", "interactions")

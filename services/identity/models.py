@@ -1,0 +1,54 @@
+"""The tables of identity. Secrets stand apart from records: they are never in events, history or answers."""
+
+from __future__ import annotations
+
+from sqlalchemy import Boolean, Column, DateTime, Index, Table, Text, UniqueConstraint, Uuid
+
+from chassis.records import Stored, metadata_of
+from contracts import identity as contracts
+
+metadata = metadata_of("identity")
+
+
+class Tenant(Stored, record=contracts.Tenant):
+    pass
+
+
+class Team(Stored, record=contracts.Team):
+    pass
+
+
+class Role(Stored, record=contracts.Role):
+    __table_args__ = (UniqueConstraint("tenant_id", "name_key"),)
+
+
+class User(Stored, record=contracts.User):
+    __table_args__ = (UniqueConstraint("tenant_id", "email_key"),)
+
+
+class ApiKey(Stored, record=contracts.ApiKey):
+    pass
+
+
+passwords = Table(
+    "passwords",
+    metadata,
+    Column("tenant_id", Uuid(as_uuid=False), primary_key=True),
+    Column("user_id", Uuid(as_uuid=False), primary_key=True),
+    Column("hash", Text, nullable=False),
+)
+
+# Only the SHA-256 of a secret is kept; 32 random bytes need no slow hash.
+secrets = Table(
+    "secrets",
+    metadata,
+    Column("tenant_id", Uuid(as_uuid=False), primary_key=True),
+    Column("hash", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("user_id", Uuid(as_uuid=False), nullable=False),
+    Column("holder_id", Uuid(as_uuid=False), nullable=False),
+    Column("expires_at", DateTime(timezone=True)),
+    Column("used", Boolean, nullable=False),
+)
+Index("ix_secrets_hash", secrets.c.hash)
+Index("ix_secrets_holder", secrets.c.tenant_id, secrets.c.holder_id)

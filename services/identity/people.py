@@ -1,0 +1,114 @@
+"""Users, teams and roles: who they are and what they may do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chassis.bus import offload
+from chassis.context import Grants, Masks
+from chassis.database import Work
+from chassis.errors import forbidden, invalid
+from chassis.ids import new_id
+from chassis.permissions import SCOPES, scope
+from chassis.records import Store
+from contracts import identity as contracts
+from contracts.registry import registry
+from services.identity import credentials
+from services.identity.models import ApiKey, Role, Team, Tenant, User
+
+tenants, teams, roles, users, api_keys = Store(Tenant), Store(Team), Store(Role), Store(User), Store(ApiKey)
+
+
+@roles.computes
+def grants_are_known(role: Role, work: Work) -> None:
+    """A misspelt record or scope would silently grant nothing, or too much: it is refused."""
+    records = {*registry.records, "*", "admin.inbox", "admin.sagas"}
+    for record, actions in role.grants.items():
+        if record not in records:
+            raise invalid({f"grants.{record}": "There is no such record."})
+        if not isinstance(actions, dict) or any(scope not in SCOPES for scope in actions.values()):
+            raise invalid({f"grants.{record}": f"Maps actions to {', '.join(SCOPES)}."})
+    for record, mask in role.masks.items():
+        declared = registry.records.get(record)
+        if declared is None or not isinstance(mask, dict) or set(mask) - {"hidden", "read_only"}:
+            raise invalid({f"masks.{record}": "Maps hidden and read_only to lists of fields of a record."})
+        for names in mask.values():
+            if not isinstance(names, list) or set(names) - set(declared.declared()):
+                raise invalid({f"masks.{record}": "Names fields that the record does not have."})
+
+
+@users.computes
+def nobody_manages_himself(user: User, work: Work) -> None:
+    """The manager tree has no circle: whoever follows it upwards arrives."""
+    seen, above = {user.id}, user.manager_id
+    while above is not None:
+        if above in seen:
+            raise invalid({"manager_id": "The manager tree must not go round in a circle."})
+        seen.add(above)
+        manager = users.find(work, above)
+        above = manager.manager_id if manager else None
+
+
+@users.command(contracts.deactivate)
+def deactivate(user: User, work: Work) -> None:
+    """Someone who leaves loses every session and key at once; what he owned stays his until it is transferred."""
+    user.move("inactive")
+    work.sql("DELETE FROM secrets WHERE tenant_id = %s AND user_id = %s", (work.tenant, user.id))
+
+
+@users.command(contracts.activate)
+def activate(user: User, work: Work) -> None:
+    user.move("active")
+
+
+@users.command(contracts.reset_password)
+def reset_password(user: User, work: Work, body: Any) -> None:
+    """A new password ends the sessions that the old one began; API keys stay."""
+    set_password(work, user.id, body.password)
+    work.sql("DELETE FROM secrets WHERE tenant_id = %s AND user_id = %s AND kind <> 'key'", (work.tenant, user.id))
+
+
+def set_password(work: Work, user_id: str, password: str) -> None:
+    hashed = offload(credentials.hasher.hash, password)
+    work.sql(
+        "INSERT INTO passwords (tenant_id, user_id, hash) VALUES (%s, %s, %s)"
+        " ON CONFLICT (tenant_id, user_id) DO UPDATE SET hash = excluded.hash",
+        (work.tenant, user_id, hashed),
+    )
+
+
+@api_keys.creates
+def a_key_gets_its_secret(key: ApiKey, work: Work) -> None:
+    """The secret is in the answer that makes the key and nowhere else. A key for somebody else needs the right to manage users."""
+    if key.user_id != work.context.user_id and scope(work.context, "identity.user", "update") != "all":
+        raise forbidden("create", "API keys of others")
+    key.id, key.prefix = new_id(), "gx_"
+    work.reveal["secret"] = credentials.issue(work, "key", key.user_id, key.id, key.expires_at)
+
+
+@api_keys.guards
+def a_deleted_key_opens_nothing(key: ApiKey, work: Work) -> None:
+    """Whatever is done to a key, its secret is looked at again: deleting it must revoke it."""
+    work.sql(
+        "UPDATE secrets SET expires_at = least(expires_at, %s) WHERE tenant_id = %s AND holder_id = %s AND kind = 'key'",
+        (key.expires_at, work.tenant, key.id),
+    )
+
+
+def effective(work: Work, user: User) -> tuple[Grants, Masks]:
+    """What a user's roles grant together: the widest scope counts; a field is masked only when every role masks it."""
+    grants: Grants = {}
+    found = roles.where(work, "id = ANY(%s::uuid[])", (list(user.role_ids or ()),))
+    for role in found:
+        for record, actions in role.grants.items():
+            into = grants.setdefault(record, {})
+            for action, scope in actions.items():
+                into[action] = max(into.get(action, "none"), scope, key=SCOPES.index)
+    masks: Masks = {}
+    if found:
+        for record in set.intersection(*(set(role.masks) for role in found)):
+            for kind in ("hidden", "read_only"):
+                fields = set.intersection(*(set(role.masks[record].get(kind, ())) for role in found))
+                if fields:
+                    masks.setdefault(record, {})[kind] = sorted(fields)
+    return grants, masks

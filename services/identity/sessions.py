@@ -1,0 +1,177 @@
+"""Signing in and out, and who a token stands for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chassis.context import Context, service_context
+from chassis.database import Work
+from chassis.errors import Problem, forbidden
+from chassis.ids import new_id
+from services.identity import credentials
+from services.identity.people import api_keys, effective, set_password, tenants, users
+from services.identity.seeds import seed_roles
+
+JSON = dict[str, Any]
+REFUSED = Problem(401, "wrong_credentials", "Tenant, e-mail or password is wrong.")
+
+
+def _only(context: Context, *actors: str) -> None:
+    if context.actor not in actors:
+        raise forbidden("call", "this method")
+
+
+def _text(params: JSON, *names: str) -> list[str]:
+    values = [params.get(name) for name in names]
+    if not all(isinstance(value, str) and 0 < len(value) <= 300 for value in values):
+        raise Problem(422, "invalid", "Some fields are not valid.", errors=[{"field": n, "message": "Must be text."} for n in names])
+    return values  # type: ignore[return-value]
+
+
+def login(runtime: Any, context: Context, params: JSON) -> JSON:
+    """Tokens for tenant, e-mail and password. A wrong one of the three is told by nothing, not even by time."""
+    _only(context, "service:gateway")
+    slug, email, password = _text(params, "tenant", "email", "password")
+    tenant = find_tenant(runtime, slug)
+    hashed, user = None, None
+    if tenant is not None:
+        with runtime.database.reading(runtime.principal(tenant, "request")) as work:
+            found = users.where(work, "email_key = %s AND status = 'active'", (email.lower(),))
+            if found:
+                user = found[0]
+                hashed = work.sql("SELECT hash FROM passwords WHERE tenant_id = %s AND user_id = %s", (tenant, user.id)).scalar()
+    if not credentials.verified(hashed, password) or user is None or tenant is None:
+        raise REFUSED
+    with runtime.database.work(runtime.principal(tenant, "request")) as work:
+        return {"status": 200, "body": _tokens(work, user.id, new_id())}
+
+
+def _tokens(work: Work, user_id: str, family: str) -> JSON:
+    access = credentials.issue(work, "access", user_id, family, work.now + credentials.ACCESS)
+    refresh = credentials.issue(work, "refresh", user_id, family, work.now + credentials.REFRESH)
+    return {
+        "access_token": access,
+        "token_type": "Bearer",
+        "expires_in": int(credentials.ACCESS.total_seconds()),
+        "refresh_token": refresh,
+    }
+
+
+def refresh(runtime: Any, context: Context, params: JSON) -> JSON:
+    """New tokens for a refresh token. Each serves once: a second use means that it was stolen and ends the whole session."""
+    _only(context, "service:gateway")
+    (token,) = _text(params, "refresh_token")
+    row = credentials.look_up(runtime.database, token)
+    if row is None or row.kind != "refresh" or row.expires_at <= runtime.clock.now():
+        raise Problem(401, "token_expired", "The refresh token is unknown or expired.")
+    tenant = str(row.tenant_id)
+    with runtime.database.work(runtime.principal(tenant, "request")) as work:
+        fresh = work.sql(
+            "UPDATE secrets SET used = true WHERE tenant_id = %s AND hash = %s AND NOT used RETURNING user_id", (tenant, row.hash)
+        ).first()
+        if fresh is None:
+            work.sql("DELETE FROM secrets WHERE tenant_id = %s AND holder_id = %s", (tenant, row.holder_id))
+        else:
+            work.sql("DELETE FROM secrets WHERE tenant_id = %s AND holder_id = %s AND kind = 'access'", (tenant, row.holder_id))
+            return {"status": 200, "body": _tokens(work, str(row.user_id), str(row.holder_id))}
+    raise Problem(401, "token_reused", "This refresh token was used before; the session has ended.")
+
+
+def logout(runtime: Any, context: Context, params: JSON) -> JSON:
+    """End the session of the given token; other sessions of the user go on."""
+    (token,) = _text(params, "token")
+    row = credentials.look_up(runtime.database, token)
+    if row is not None and str(row.tenant_id) == context.tenant and row.kind == "access":
+        with runtime.database.work(context) as work:
+            work.sql("DELETE FROM secrets WHERE tenant_id = %s AND holder_id = %s AND kind <> 'key'", (context.tenant, row.holder_id))
+    return {"status": 204, "body": None}
+
+
+def authenticate(runtime: Any, context: Context, params: JSON) -> JSON:
+    """Who a bearer token stands for, with what that principal may do now."""
+    _only(context, "service:gateway")
+    (token,) = _text(params, "token")
+    row = credentials.look_up(runtime.database, token)
+    if row is None or row.kind == "refresh":
+        raise Problem(401, "unauthenticated", "The token is unknown or has ended.")
+    if row.expires_at is not None and row.expires_at <= runtime.clock.now():
+        raise Problem(401, "token_expired", "The token is expired.")
+    tenant = str(row.tenant_id)
+    with runtime.database.reading(runtime.principal(tenant, "request")) as work:
+        user = users.find(work, str(row.user_id))
+        if user is None or user.status != "active":
+            raise Problem(401, "unauthenticated", "The token's user is not active.")
+        if row.kind == "key" and api_keys.find(work, str(row.holder_id)) is None:
+            raise Problem(401, "unauthenticated", "The key was deleted.")
+        grants, masks = effective(work, user)
+    return {
+        "status": 200,
+        "body": {
+            "tenant": tenant,
+            "actor": f"key:{row.holder_id}" if row.kind == "key" else f"user:{row.user_id}",
+            "user_id": str(row.user_id),
+            "teams": list(user.member_of or ()),
+            "grants": grants,
+            "masks": masks,
+            "zone": user.zone,
+            "locale": user.locale,
+        },
+    }
+
+
+def me(runtime: Any, context: Context, params: JSON) -> JSON:
+    """The signed-in user as `GET /v1/me` answers it."""
+    with runtime.database.reading(context) as work:
+        user = users.find(work, context.user_id or "00000000-0000-0000-0000-000000000000")
+        tenant = tenants.find(work, context.tenant)
+        if user is None or tenant is None:
+            raise Problem(404, "not_found", "Only users have a profile.")
+        named = work.sql("SELECT id, name FROM teams WHERE tenant_id = %s AND id = ANY(%s::uuid[])", (work.tenant, list(user.member_of or ())))
+        roles = work.sql("SELECT id, name FROM roles WHERE tenant_id = %s AND id = ANY(%s::uuid[])", (work.tenant, list(user.role_ids or ())))
+        return {
+            "status": 200,
+            "body": {
+                "user": {name: user.wire()[name] for name in ("id", "name", "email", "title", "manager_id")},
+                "tenant": {name: tenant.wire()[name] for name in ("id", "slug", "name", "currency", "zone")},
+                "teams": [{"id": row.id, "name": row.name} for row in named],
+                "roles": [{"id": row.id, "name": row.name} for row in roles],
+                "grants": context.grants,
+                "masks": context.masks,
+                "locale": user.locale,
+                "zone": user.zone,
+            },
+        }
+
+
+def find_tenant(runtime: Any, slug: str) -> str | None:
+    """The id of a tenant by its short name."""
+    with runtime.database.operations() as connection:
+        row = connection.exec_driver_sql("SELECT id FROM tenants WHERE slug = %s AND deleted_at IS NULL", (slug,)).first()
+        return None if row is None else str(row.id)
+
+
+def provision(runtime: Any, context: Context, params: JSON) -> JSON:
+    """Make a tenant with its first administrator, or give the tenant that has this short name. Operators only; repeatable."""
+    _only(context, "service:operator")
+    slug, name, email, password = _text(params, "slug", "name", "email", "password")
+    known = find_tenant(runtime, slug)
+    if known is not None:
+        return {"status": 200, "body": {"tenant_id": known, "created": False}}
+    tenant_id = new_id()
+    with runtime.database.work(service_context("operator", tenant_id, cause="request")) as work:
+        tenant = tenants.make(
+            id=tenant_id,
+            slug=slug,
+            name=name,
+            currency=params.get("currency") or "USD",
+            zone=params.get("zone") or "UTC",
+            locale=params.get("locale") or "en",
+        )
+        tenants.add(work, tenant)
+        administrator = seed_roles(work)
+        user = users.add(work, users.make(name=params.get("user_name") or "Administrator", email=email, role_ids=[administrator]))
+        set_password(work, user.id, password)
+        key = api_keys.add(work, api_keys.make(name="First key", user_id=user.id, owner_id=user.id))
+        secret = credentials.issue(work, "key", user.id, key.id, None)
+        body = {"tenant_id": tenant_id, "created": True, "user_id": user.id, "api_key": secret, "administrator_role_id": administrator}
+    return {"status": 201, "body": body}
