@@ -16,7 +16,13 @@ ROOT = Path(__file__).parent
 
 def _schema_hash() -> str:
     digest = hashlib.sha256()
-    for path in sorted([*ROOT.glob("services/*/migrations/versions/*.py"), ROOT / "chassis/migrations.py", ROOT / "chassis/provisioning.py"]):
+    for path in sorted(
+        [
+            *ROOT.glob("services/*/migrations/versions/*.py"),
+            ROOT / "chassis/migrations.py",
+            ROOT / "chassis/provisioning.py",
+        ]
+    ):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:12]
 

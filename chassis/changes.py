@@ -107,7 +107,9 @@ def write(work: Work) -> None:
         parameters: list[Any] = []
         statement = ""
         if part:
-            statement = f"WITH written AS (INSERT INTO changes {_CHANGE} VALUES {', '.join([_CHANGE_VALUES] * len(part))}) "
+            statement = (
+                f"WITH written AS (INSERT INTO changes {_CHANGE} VALUES {', '.join([_CHANGE_VALUES] * len(part))}) "
+            )
             for change in part:
                 parameters += (
                     context.tenant,
@@ -134,7 +136,8 @@ def write(work: Work) -> None:
         for message in sent:
             parameters += (context.tenant, message.id, message.service, message.body)
         statement += (
-            "INSERT INTO unsent (tenant_id, record_id, version, at, message_id, service, body) VALUES " + ", ".join(rows)
+            "INSERT INTO unsent (tenant_id, record_id, version, at, message_id, service, body) VALUES "
+            + ", ".join(rows)
         )
         work.sql(statement, parameters)
 

@@ -46,7 +46,9 @@ class Context:
         return replace(self, cause=cause, causation_id=causation_id or self.causation_id)
 
 
-def service_context(service: str, tenant: str, *, cause: str, correlation_id: str = "", causation_id: str = "") -> Context:
+def service_context(
+    service: str, tenant: str, *, cause: str, correlation_id: str = "", causation_id: str = ""
+) -> Context:
     """What a reaction, a saga, a timer or an import acts as: the named service principal of one tenant."""
     return Context(
         tenant=tenant,
@@ -58,7 +60,19 @@ def service_context(service: str, tenant: str, *, cause: str, correlation_id: st
     )
 
 
-_FIELDS = ("tenant", "actor", "user_id", "grants", "masks", "deadline", "correlation_id", "causation_id", "traceparent", "cause", "zone")
+_FIELDS = (
+    "tenant",
+    "actor",
+    "user_id",
+    "grants",
+    "masks",
+    "deadline",
+    "correlation_id",
+    "causation_id",
+    "traceparent",
+    "cause",
+    "zone",
+)
 
 
 class Signer:
@@ -80,4 +94,6 @@ class Signer:
             claims = jwt.decode(token, self._key, algorithms=["HS256"])
             return Context(teams=tuple(claims["teams"]), **{name: claims[name] for name in _FIELDS})
         except (jwt.PyJWTError, KeyError, TypeError) as error:
-            raise Problem(401, "context_refused", "The request's identity is not signed by this installation.") from error
+            raise Problem(
+                401, "context_refused", "The request's identity is not signed by this installation."
+            ) from error

@@ -16,7 +16,8 @@ import orjson
 import psycopg2.extensions
 from sqlalchemy import create_engine, event
 from sqlalchemy.engine import Connection, CursorResult, Engine
-from sqlalchemy.exc import DBAPIError, TimeoutError as PoolTimeout
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from chassis.clock import Clock
 from chassis.context import Context
@@ -101,7 +102,9 @@ class Work:
 
     def sql(self, statement: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> CursorResult[Any]:
         """Run driver SQL (`%s` or `%(name)s` placeholders)."""
-        return self.connection.exec_driver_sql(statement, parameters if isinstance(parameters, dict) else tuple(parameters))
+        return self.connection.exec_driver_sql(
+            statement, parameters if isinstance(parameters, dict) else tuple(parameters)
+        )
 
     def execute(self, statement: Any, parameters: Any = None) -> CursorResult[Any]:
         """Run a SQLAlchemy Core statement."""
@@ -164,7 +167,12 @@ def _translated() -> Iterator[None]:
         code = getattr(error.orig, "pgcode", None)
         # 55P03 lock_not_available, 57014 query_canceled, 40P01 deadlock_detected, 40001 serialization_failure,
         # 57P0x shutdowns, 53xxx insufficient resources, 25006 read-only after a failover; no code: connection lost.
-        if error.connection_invalidated or code is None or code[:2] in ("53", "08", "57") or code in ("55P03", "40P01", "40001", "25006"):
+        if (
+            error.connection_invalidated
+            or code is None
+            or code[:2] in ("53", "08", "57")
+            or code in ("55P03", "40P01", "40001", "25006")
+        ):
             raise unavailable("The database did not answer in time.") from error
         raise
 

@@ -64,9 +64,15 @@ def conflict(code: str, detail: str, **extra: Any) -> Problem:
     return Problem(409, code, detail, extra=extra)
 
 
-def invalid(errors: dict[str, str] | list[JSON], detail: str = "Some fields are not valid.", code: str = "invalid") -> Problem:
+def invalid(
+    errors: dict[str, str] | list[JSON], detail: str = "Some fields are not valid.", code: str = "invalid"
+) -> Problem:
     """422 with the fields at fault: `invalid({"currency": "The account may not order in JPY."})`."""
-    listed = [{"field": field, "message": message} for field, message in errors.items()] if isinstance(errors, dict) else errors
+    listed = (
+        [{"field": field, "message": message} for field, message in errors.items()]
+        if isinstance(errors, dict)
+        else errors
+    )
     return Problem(422, code, detail, errors=listed)
 
 
@@ -89,4 +95,6 @@ def _flatten(messages: Any, path: str) -> list[JSON]:
         for key, inner in messages.items():
             found += _flatten(inner, path if key == "_schema" else f"{path}.{key}" if path else str(key))
         return found
-    return [{"field": path, "message": str(message)} for message in (messages if isinstance(messages, list) else [messages])]
+    return [
+        {"field": path, "message": str(message)} for message in (messages if isinstance(messages, list) else [messages])
+    ]

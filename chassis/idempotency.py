@@ -57,7 +57,8 @@ def recall(work: Work, route: str, key: str, params: JSON) -> JSON | None:
         raise Problem(409, "in_flight", "A request with this Idempotency-Key is still running.", retry_after=1)
     # The twin may have committed between the statement's snapshot and its lock.
     again = work.sql(
-        "SELECT body_hash, answer FROM idempotency WHERE tenant_id = %s AND principal = %s AND route = %s AND key = %s", scope
+        "SELECT body_hash, answer FROM idempotency WHERE tenant_id = %s AND principal = %s AND route = %s AND key = %s",
+        scope,
     ).first()
     if again is not None:
         if again.body_hash != _hash(params):
@@ -71,5 +72,3 @@ def keep(work: Work, route: str, key: str, params: JSON, answer: JSON) -> None:
         "INSERT INTO idempotency (tenant_id, principal, route, key, body_hash, answer, at) VALUES (%s, %s, %s, %s, %s, %s, %s)",
         (work.tenant, work.context.actor, route, key, _hash(params), orjson.dumps(answer).decode(), work.now),
     )
-
-

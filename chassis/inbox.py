@@ -11,7 +11,20 @@ import traceback
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Column, DateTime, Identity, BigInteger, Index, Integer, LargeBinary, MetaData, Table, Text, Uuid, text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    DateTime,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    Uuid,
+    text,
+)
 
 from chassis.context import Context
 from chassis.database import Work, is_unavailable
@@ -47,7 +60,12 @@ def define(metadata: MetaData) -> None:
     )
     Index("ix_inbox_waiting", inbox.c.due_at, inbox.c.seq, postgresql_where=text("state = 'parked'"))
     Index(
-        "ix_inbox_subject", inbox.c.tenant_id, inbox.c.consumer, inbox.c.subject, inbox.c.seq, postgresql_where=text("state = 'parked'")
+        "ix_inbox_subject",
+        inbox.c.tenant_id,
+        inbox.c.consumer,
+        inbox.c.subject,
+        inbox.c.seq,
+        postgresql_where=text("state = 'parked'"),
     )
     Table(
         "dead_letters",
@@ -84,7 +102,15 @@ def accept(
                 " FROM (SELECT EXISTS (SELECT 1 FROM inbox WHERE tenant_id = %(tenant)s AND consumer = %(consumer)s"
                 "  AND subject = %(subject)s AND state = 'parked') AS held) AS waiting"
                 " ON CONFLICT DO NOTHING RETURNING state",
-                {"tenant": work.tenant, "consumer": consumer, "id": event_id, "subject": subject, "type": kind, "now": work.now, "body": body},
+                {
+                    "tenant": work.tenant,
+                    "consumer": consumer,
+                    "id": event_id,
+                    "subject": subject,
+                    "type": kind,
+                    "now": work.now,
+                    "body": body,
+                },
             ).scalar()
             if state == "done":
                 handle(work)
@@ -95,7 +121,14 @@ def accept(
 
 
 def _park(
-    database: Database, context: Context, consumer: str, event_id: str, subject: str, kind: str, body: bytes, error: Exception
+    database: Database,
+    context: Context,
+    consumer: str,
+    event_id: str,
+    subject: str,
+    kind: str,
+    body: bytes,
+    error: Exception,
 ) -> None:
     with database.work(context) as work:
         work.sql(
@@ -167,5 +200,6 @@ def bury(database: Database, queue: str, raw: bytes, headers: JSON, reason: str)
     """Keep what could not even be read, byte by byte."""
     with database.operations() as connection:
         connection.exec_driver_sql(
-            "INSERT INTO dead_letters (queue, raw, headers, reason) VALUES (%s, %s, %s, %s)", (queue, raw, str(headers), reason)
+            "INSERT INTO dead_letters (queue, raw, headers, reason) VALUES (%s, %s, %s, %s)",
+            (queue, raw, str(headers), reason),
         )

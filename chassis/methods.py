@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-
 from chassis import idempotency, saga
 from chassis.context import Context
 from chassis.errors import forbidden, not_found
@@ -58,12 +57,21 @@ def store_of(runtime: Runtime, params: JSON, operation: str = "") -> Store[Any]:
 
 def answer(work: Work, store: Store[Any], entity: Any, status: int = 200, **more: Any) -> JSON:
     """The record as it is after a write, without what the principal may not see."""
-    return {"status": status, "body": mask(work.context, store.name, entity.wire()), "etag": str(entity.version), **more}
+    return {
+        "status": status,
+        "body": mask(work.context, store.name, entity.wire()),
+        "etag": str(entity.version),
+        **more,
+    }
 
 
 def _get(work: Work, runtime: Runtime, params: JSON) -> JSON:
     store = store_of(runtime, params, "get")
-    document = reading.as_of(work, store, params["id"], params["as_of"]) if params.get("as_of") else store.get(work, params["id"])
+    document = (
+        reading.as_of(work, store, params["id"], params["as_of"])
+        if params.get("as_of")
+        else store.get(work, params["id"])
+    )
     etag = str(document["version"])
     document = reading.shape(work, store, [document], params)[0]
     return {"status": 200, "body": document, "etag": etag}
@@ -150,7 +158,9 @@ def _command(work: Work, runtime: Runtime, params: JSON) -> JSON:
 
 def _upsert(work: Work, runtime: Runtime, params: JSON) -> JSON:
     store = store_of(runtime, params, "upsert")
-    entity, created = writing.upsert(work, store, params["system"], params["key"], params["data"], params.get("if_match"))
+    entity, created = writing.upsert(
+        work, store, params["system"], params["key"], params["data"], params.get("if_match")
+    )
     return answer(work, store, entity, 201 if created else 200)
 
 
@@ -179,4 +189,3 @@ WRITES: dict[str, Callable[[Any, Any, JSON], JSON]] = {
     "record.upsert": _upsert,
     "record.bulk": _bulk,
 }
-

@@ -19,17 +19,16 @@ from alembic.operations import Operations
 from sqlalchemy import MetaData, create_engine
 from sqlalchemy.engine import Connection
 
-from chassis import changes, idempotency, inbox, numbering, saga
+from chassis import changes, idempotency, inbox, numbering, saga, timers
 from chassis.records import external, metadata_of, references
 
 SERVICES = Path(__file__).resolve().parent.parent / "services"
-OPS_TABLES = ("unsent", "inbox", "sagas", "idempotency")
 
 
 def define_common(metadata: MetaData) -> None:
     """The chassis' own tables, the same in every service's database."""
     if "changes" not in metadata.tables:
-        for room in (changes, inbox, idempotency, saga, numbering, external, references):
+        for room in (changes, inbox, idempotency, saga, timers, numbering, external, references):
             room.define(metadata)
 
 
@@ -74,7 +73,10 @@ def run_environment(context: Any) -> None:
     service = context.config.attributes["service"]
     connection = context.config.attributes["connection"]
     context.configure(
-        connection=connection, target_metadata=metadata_for(service), transaction_per_migration=True, include_object=_include
+        connection=connection,
+        target_metadata=metadata_for(service),
+        transaction_per_migration=True,
+        include_object=_include,
     )
     with context.begin_transaction():
         connection.exec_driver_sql("SET LOCAL lock_timeout = '4s'")
@@ -110,7 +112,7 @@ def install_common(op: Operations) -> None:
     )
     op.execute("CREATE TRIGGER announce AFTER INSERT ON unsent FOR EACH STATEMENT EXECUTE FUNCTION announce_unsent()")
     protect(op, "changes", insert_only=True)
-    protect(op, "unsent", "inbox", "sagas", "idempotency", ops=True)
+    protect(op, "unsent", "inbox", "sagas", "timers", "idempotency", ops=True)
     protect(op, "counters", "external_ids", "copies", "asked")
     database = op.get_bind().engine.url.database
     op.execute(f'GRANT SELECT ON changes TO "{database}_ops"')
@@ -128,7 +130,7 @@ def protect(op: Operations, *tables: str, ops: bool = False, insert_only: bool =
         op.execute(f'ALTER TABLE "{table}" ENABLE ROW LEVEL SECURITY')
         op.execute(f'ALTER TABLE "{table}" FORCE ROW LEVEL SECURITY')
         op.execute(
-            f'CREATE POLICY tenant ON "{table}" USING (tenant_id = current_setting(\'app.tenant\')::uuid)'
+            f"CREATE POLICY tenant ON \"{table}\" USING (tenant_id = current_setting('app.tenant')::uuid)"
             " WITH CHECK (tenant_id = current_setting('app.tenant')::uuid)"
         )
         op.execute(f'CREATE POLICY checker ON "{table}" FOR SELECT TO "{database}_checker" USING (true)')
@@ -151,7 +153,9 @@ def months_ahead(connection: Connection, months: int = 3) -> None:
         first = following
 
 
-def tables_without_protection(connection: Connection, allowed: Iterable[str] = ("dead_letters", "alembic_version")) -> list[str]:
+def tables_without_protection(
+    connection: Connection, allowed: Iterable[str] = ("dead_letters", "alembic_version")
+) -> list[str]:
     """Tables that hold rows of tenants without forced row-level security: must be empty."""
     rows = connection.exec_driver_sql(
         "SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"

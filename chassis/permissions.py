@@ -33,9 +33,7 @@ def covers(context: Context, scope_name: str, owner_id: str | None, team_id: str
 
 def hidden(context: Context, record: str) -> frozenset[str]:
     """Fields of the record that this principal never sees."""
-    return frozenset(
-        field for name in (record, "*") for field in context.masks.get(name, {}).get("hidden", ())
-    )
+    return frozenset(field for name in (record, "*") for field in context.masks.get(name, {}).get("hidden", ()))
 
 
 def read_only(context: Context, record: str) -> frozenset[str]:

@@ -80,14 +80,20 @@ def _roles(connection: Connection, database: str, secret: str) -> None:
         # The password is hexadecimal and the name made of letters and underscores, so neither can carry SQL.
         verb = "ALTER" if name in known else "CREATE"
         connection.exec_driver_sql(
-            f'{verb} ROLE "{name}" LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE PASSWORD \'{password(secret, name)}\''
+            f"{verb} ROLE \"{name}\" LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE PASSWORD '{password(secret, name)}'"
         )
     for role in ("app", "ops"):
-        for setting in ("statement_timeout = '10s'", "lock_timeout = '3s'", "idle_in_transaction_session_timeout = '15s'"):
+        for setting in (
+            "statement_timeout = '10s'",
+            "lock_timeout = '3s'",
+            "idle_in_transaction_session_timeout = '15s'",
+        ):
             connection.exec_driver_sql(f'ALTER ROLE "{database}_{role}" SET {setting}')
     databases = {row[0] for row in connection.exec_driver_sql("SELECT datname FROM pg_database")}
     if database not in databases:
-        connection.exec_driver_sql(f'CREATE DATABASE "{database}" OWNER "{database}_owner" TEMPLATE template0 ENCODING \'UTF8\'')
+        connection.exec_driver_sql(
+            f'CREATE DATABASE "{database}" OWNER "{database}_owner" TEMPLATE template0 ENCODING \'UTF8\''
+        )
     connection.exec_driver_sql(f'REVOKE ALL ON DATABASE "{database}" FROM PUBLIC')
     for role in ROLES:
         connection.exec_driver_sql(f'GRANT CONNECT ON DATABASE "{database}" TO "{database}_{role}"')

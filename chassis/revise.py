@@ -14,11 +14,10 @@ from typing import Any
 
 from alembic.autogenerate import api, produce_migrations
 from alembic.migration import MigrationContext
-from sqlalchemy import create_engine
+from sqlalchemy import MetaData, create_engine
 from sqlalchemy.engine import make_url
 
 from chassis import migrations, provisioning
-from chassis.records.stored import Stored
 
 TEMPLATE = '''"""{message}."""
 
@@ -48,18 +47,22 @@ def revise(server: str, service: str, message: str) -> str:
         metadata = migrations.metadata_for(service)
         engine = create_engine(url)
         with engine.connect() as connection:
-            context = MigrationContext.configure(connection, opts={"include_object": migrations._include, "user_module_prefix": None})
+            context = MigrationContext.configure(
+                connection, opts={"include_object": migrations._include, "user_module_prefix": None}
+            )
             script = produce_migrations(context, metadata)
             assert script.upgrade_ops is not None
             if script.upgrade_ops.is_empty():
                 return ""
-            created = [op.table_name for op in script.upgrade_ops.ops if hasattr(op, "columns") and hasattr(op, "table_name")]
+            created = [
+                op.table_name for op in script.upgrade_ops.ops if hasattr(op, "columns") and hasattr(op, "table_name")
+            ]
             body = "    " + api.render_python_code(script.upgrade_ops, migration_context=context).lstrip()
         engine.dispose()
     finally:
         _drop(server, service)
     body = re.sub(r"^\s*# ###.*$\n?", "", body, flags=re.MULTILINE)
-    body, helpers = _rights(created, body, first=not known)
+    body, helpers = _rights(metadata, created, body, first=not known)
     revision = f"{len(known) + 1:04}"
     name = f"{revision}_{re.sub(r'[^a-z0-9]+', '_', message.lower()).strip('_')}.py"
     text = TEMPLATE.format(
@@ -76,24 +79,38 @@ def revise(server: str, service: str, message: str) -> str:
     return name
 
 
-def _rights(created: list[str], body: str, *, first: bool) -> tuple[str, list[str]]:
-    common = {"changes", "unsent", "inbox", "sagas", "idempotency", "counters", "external_ids", "copies", "asked", "dead_letters"}
-    insert_only = {stored.table.name for stored in Stored.__subclasses__() if stored.insert_only}
+def _rights(metadata: MetaData, created: list[str], body: str, *, first: bool) -> tuple[str, list[str]]:
+    common = {
+        "changes",
+        "unsent",
+        "inbox",
+        "sagas",
+        "idempotency",
+        "counters",
+        "external_ids",
+        "copies",
+        "asked",
+        "timers",
+        "dead_letters",
+    }
+    tables = metadata.tables
     own = [table for table in created if table not in common]
     lines, helpers = [], []
     if first:
         lines.append("    install_common(op)")
         helpers.append("install_common")
-    for tables, option in (
-        ([table for table in own if table not in insert_only], ""),
-        ([table for table in own if table in insert_only], ", insert_only=True"),
-    ):
-        if tables:
-            names = ", ".join(f'"{table}"' for table in tables)
+    for option in ("", ", insert_only=True", ", ops=True"):
+        chosen = [table for table in own if _option(tables[table].info) == option]
+        if chosen:
+            names = ", ".join(f'"{table}"' for table in chosen)
             lines.append(f"    protect(op, {names}{option})")
             if "protect" not in helpers:
                 helpers.append("protect")
     return body.rstrip() + "\n" + "\n".join(lines), helpers
+
+
+def _option(info: Any) -> str:
+    return ", ops=True" if info.get("ops") else ", insert_only=True" if info.get("insert_only") else ""
 
 
 def _drop(server: str, service: str) -> None:
@@ -107,7 +124,9 @@ def _drop(server: str, service: str) -> None:
 
 
 def main(arguments: Any = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m chassis.revise", description="Write the next migration of a service.")
+    parser = argparse.ArgumentParser(
+        prog="python -m chassis.revise", description="Write the next migration of a service."
+    )
     parser.add_argument("service")
     parser.add_argument("message")
     parser.add_argument("--server", required=True, help="a superuser's address of a PostgreSQL server")

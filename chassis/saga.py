@@ -215,7 +215,14 @@ def on_reply(work: Work, sagas: dict[str, Saga], reply: JSON) -> None:
         if "refused" in reply:
             log.update(state="refused", ended_at=now, error=reply["refused"]["detail"] or reply["refused"]["code"])
             if step.kind == COMPENSATABLE:
-                _turn_back(work, run, entity, step.refused or reply["refused"]["code"], reply["refused"]["detail"], unknown=False)
+                _turn_back(
+                    work,
+                    run,
+                    entity,
+                    step.refused or reply["refused"]["code"],
+                    reply["refused"]["detail"],
+                    unknown=False,
+                )
             else:
                 # Behind the pivot a refusal is no way out: it is shown, and asked again until an operator helps.
                 log["state"] = "running"
@@ -326,15 +333,15 @@ def _send(work: Work, run: Run, entity: Any, index: int, *, undo: bool) -> None:
         "undo": undo,
         "reply_to": work.service.name,
         "tenant": work.tenant,
-        "context": work.service.signer.sign(work.service.principal(work.tenant, f"saga:{run.id}", work.context.correlation_id)),
+        "context": work.service.signer.sign(
+            work.service.principal(work.tenant, f"saga:{run.id}", work.context.correlation_id)
+        ),
         "body": body(entity, run.data),
     }
     work.messages.append(Message(contract.service, encode(document), message_id if log["attempts"] == 1 else new_id()))
 
 
-_SELECT = (
-    "SELECT id, name, record_id, state, position, steps, data, reason, detail, actor, started_at, deadline_at, due_at, ended_at FROM sagas"
-)
+_SELECT = "SELECT id, name, record_id, state, position, steps, data, reason, detail, actor, started_at, deadline_at, due_at, ended_at FROM sagas"
 
 
 def _run(saga: Saga, row: Any) -> Run:
@@ -358,7 +365,18 @@ def _save(work: Work, run: Run) -> None:
     work.sql(
         "UPDATE sagas SET state = %s, position = %s, steps = %s, data = %s, reason = %s, detail = %s, due_at = %s, ended_at = %s"
         " WHERE tenant_id = %s AND id = %s",
-        (run.state, run.position, _json(run.steps), _json(run.data), run.reason, run.detail, run.due_at, run.ended_at, work.tenant, run.id),
+        (
+            run.state,
+            run.position,
+            _json(run.steps),
+            _json(run.data),
+            run.reason,
+            run.detail,
+            run.due_at,
+            run.ended_at,
+            work.tenant,
+            run.id,
+        ),
     )
 
 
@@ -369,7 +387,8 @@ def _json(value: Any) -> str:
 def describe(work: Work, record_id: str) -> JSON:
     """The latest saga of a record, as `GET /v1/{collection}/{id}/saga` answers it."""
     row = work.sql(
-        f"{_SELECT} WHERE tenant_id = %s AND record_id = %s ORDER BY started_at DESC, id DESC LIMIT 1", (work.tenant, record_id)
+        f"{_SELECT} WHERE tenant_id = %s AND record_id = %s ORDER BY started_at DESC, id DESC LIMIT 1",
+        (work.tenant, record_id),
     ).first()
     if row is None:
         raise not_found("saga")
@@ -404,11 +423,11 @@ def reply(ask: JSON, service: Any, work: Work, outcome: JSON | Refused | None) -
     """Queue the participant's answer in the transaction of its effect."""
     document = {name: ask[name] for name in ("saga", "saga_name", "record_id", "step", "undo", "tenant")}
     document |= {"kind": "reply", "id": new_id(), "to": ask["id"]}
-    document["context"] = service.signer.sign(service.principal(work.tenant, f"saga:{ask['saga']}", work.context.correlation_id))
+    document["context"] = service.signer.sign(
+        service.principal(work.tenant, f"saga:{ask['saga']}", work.context.correlation_id)
+    )
     if isinstance(outcome, Refused):
         document["refused"] = {"code": outcome.code, "detail": outcome.detail}
     else:
         document["ok"] = outcome
     work.messages.append(Message(ask["reply_to"], encode(document), document["id"]))
-
-

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from marshmallow import ValidationError
 
-from chassis import inbox, methods, saga
+from chassis import inbox, methods, saga, timers
 from chassis.bus.ports import BusUnavailable, Caller, Endpoint, OutcomeUnknown
 from chassis.bus.wire import decode
 from chassis.clock import Clock
@@ -64,6 +64,8 @@ class Service:
     asks: ClassVar[tuple[tuple[Ask, Callable[[Any, Work], Any]], ...]] = ()
     queries: ClassVar[tuple[tuple[Query, Callable[[Work, str], JSON]], ...]] = ()
     timers: ClassVar[tuple[Timer, ...]] = ()
+    alarms: ClassVar[dict[str, Callable[[str, Work], Any]]] = {}
+    """What happens when a durable alarm (`chassis.timers`) is due: `{"overdue": handle(key, work)}`."""
     copies: ClassVar[dict[str, tuple[str, ...]]] = {}
     """Records of others that this service keeps minimal copies of: `{"customer.account": ("name", "currencies")}`."""
     methods: ClassVar[dict[str, Callable[[Any, Context, JSON], JSON]]] = {}
@@ -75,7 +77,9 @@ class Service:
 class Runtime:
     """A service at work in this process, free of any bus: it takes plain requests, bytes and ticks."""
 
-    def __init__(self, definition: type[Service], database: Database, signer: Signer, caller: Caller | None, clock: Clock) -> None:
+    def __init__(
+        self, definition: type[Service], database: Database, signer: Signer, caller: Caller | None, clock: Clock
+    ) -> None:
         self.definition, self.name = definition, definition.name
         self.database, self.signer, self.caller, self.clock = database, signer, caller, clock
         database.service = self
@@ -109,7 +113,11 @@ class Runtime:
             raise NotYet(f"{record} {record_id} is not known here yet")
         service = record.split(".", 1)[0]
         context = service_context(self.name, work.tenant, cause="request", correlation_id=work.context.correlation_id)
-        request = {"method": "record.get", "context": self.signer.sign(context), "params": {"record": record, "id": record_id}}
+        request = {
+            "method": "record.get",
+            "context": self.signer.sign(context),
+            "params": {"record": record, "id": record_id},
+        }
         try:
             answer = self.caller.call(service, request, timeout=min(3.0, max(0.1, work.context.time_left())))
         except (BusUnavailable, OutcomeUnknown) as error:
@@ -175,7 +183,14 @@ class Runtime:
         consumer = "asks" if message["kind"] == "ask" else "replies"
         name = message.get("name", "reply")
         inbox.accept(
-            self.database, context, consumer, message["id"], subject, name, body, lambda work: self._handle_message(message, work)
+            self.database,
+            context,
+            consumer,
+            message["id"],
+            subject,
+            name,
+            body,
+            lambda work: self._handle_message(message, work),
         )
 
     def _check_identity(self, message: JSON) -> None:
@@ -244,6 +259,27 @@ class Runtime:
                 saga.on_due(work, self.sagas, str(row.id), str(row.record_id), row.name)
         return len(rows)
 
+    def ring_alarms(self) -> int:
+        """Let every due alarm have its effect, each in a transaction of its own. Returns how many rang."""
+        with self.database.operations() as connection:
+            rows = list(
+                connection.exec_driver_sql(
+                    "SELECT tenant_id, name, key FROM timers WHERE due_at <= %s ORDER BY due_at LIMIT 200",
+                    (self.clock.now(),),
+                )
+            )
+        rung = 0
+        for row in rows:
+            try:
+                with self.database.work(self.principal(str(row.tenant_id), f"timer:{row.name}")) as work:
+                    if timers.take(work, row.name, row.key):
+                        self.definition.alarms[row.name](row.key, work)
+                        rung += 1
+            except Problem as problem:
+                # It stays due and rings again; one that cannot succeed must not silence the others.
+                log.warning("alarm %s of %s: %s", row.name, self.name, problem)
+        return rung
+
     def endpoint(self) -> Endpoint:
         """What this service offers to the bus."""
         heavy = self.definition.batch is not None
@@ -260,7 +296,9 @@ class Runtime:
     def event_keys(self) -> tuple[str, ...]:
         """Routing keys of what this service listens to. Heavy readers listen to everything."""
         if self.definition.batch is not None:
-            return tuple(f"{service}.#" for service in sorted({record.service for record in registry.load().records.values()}))
+            return tuple(
+                f"{service}.#" for service in sorted({record.service for record in registry.load().records.values()})
+            )
         return tuple(sorted({pattern for reaction in self.reactions for pattern in reaction.types}))
 
     def _bury(self, queue: str, raw: bytes, headers: JSON, reason: str) -> None:

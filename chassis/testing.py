@@ -102,10 +102,15 @@ class Databases:
             with engine.connect() as connection:
                 database = f"{self.name}_{service}"
                 connection.exec_driver_sql(f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)')
-                connection.exec_driver_sql(f'CREATE DATABASE "{database}" TEMPLATE "template_{service}" STRATEGY FILE_COPY')
+                connection.exec_driver_sql(
+                    f'CREATE DATABASE "{database}" TEMPLATE "template_{service}" STRATEGY FILE_COPY'
+                )
             engine.dispose()
             self._made[service] = Database(
-                make_engine(self.url(service, "app"), pool_size=20), make_engine(self.url(service, "ops"), pool_size=5), clock, None
+                make_engine(self.url(service, "app"), pool_size=20),
+                make_engine(self.url(service, "ops"), pool_size=5),
+                clock,
+                None,
             )
         return self._made[service]
 
@@ -144,7 +149,15 @@ class Suite:
     def runtime(self, service: str) -> Runtime:
         return self.bus.runtimes[service]
 
-    def context(self, *, grants: Grants | None = None, masks: Masks | None = None, user_id: str | None = None, teams: Sequence[str] = (), tenant: str | None = None) -> Context:
+    def context(
+        self,
+        *,
+        grants: Grants | None = None,
+        masks: Masks | None = None,
+        user_id: str | None = None,
+        teams: Sequence[str] = (),
+        tenant: str | None = None,
+    ) -> Context:
         """Somebody of the test's tenant; without grants an administrator."""
         user = user_id or self.user_id
         return Context(
@@ -157,9 +170,17 @@ class Suite:
             correlation_id=new_id(),
         )
 
-    def request(self, service: str, method: str, params: JSON, *, context: Context | None = None, key: str | None = None) -> JSON:
+    def request(
+        self, service: str, method: str, params: JSON, *, context: Context | None = None, key: str | None = None
+    ) -> JSON:
         """The whole answer of a call; a refusal is raised as the Problem that it is."""
-        request = {"method": method, "context": self.signer.sign(context or self.context()), "params": params, "key": key, "route": method}
+        request = {
+            "method": method,
+            "context": self.signer.sign(context or self.context()),
+            "params": params,
+            "key": key,
+            "route": method,
+        }
         reply = self.bus.call(service, request, timeout=10)
         if "error" in reply:
             raise Problem.read(reply["error"])
@@ -202,8 +223,10 @@ class Suite:
     def settle(self, *, patience: int = 200) -> None:
         """Relay, retry and sweep until nothing is left to happen. Parked events get their time by turning the clock."""
         for _ in range(patience):
-            busy = sum(relay.publish_once(runtime.database, name, self.bus)[0] for name, runtime in self.bus.runtimes.items())
-            busy += sum(runtime.retry_due() for runtime in self.bus.runtimes.values())
+            busy = sum(
+                relay.publish_once(runtime.database, name, self.bus)[0] for name, runtime in self.bus.runtimes.items()
+            )
+            busy += sum(runtime.retry_due() + runtime.ring_alarms() for runtime in self.bus.runtimes.values())
             if busy:
                 continue
             if not self._parked():
@@ -216,7 +239,8 @@ class Suite:
         for name, runtime in self.bus.runtimes.items():
             with runtime.database.operations() as connection:
                 rows = connection.exec_driver_sql(
-                    "SELECT consumer, type, attempts, error FROM inbox WHERE state = 'parked' AND tenant_id = %s", (self.tenant,)
+                    "SELECT consumer, type, attempts, error FROM inbox WHERE state = 'parked' AND tenant_id = %s",
+                    (self.tenant,),
                 )
                 found += [(name, *row) for row in rows]
         return found
@@ -235,7 +259,11 @@ class Suite:
     def events(self, kind: str = "") -> list[JSON]:
         """Events of the test's tenant that were published, in the order of publishing."""
         documents = [orjson.loads(one.body) for one in self.bus.seen if one.exchange.endswith(".events")]
-        return [document for document in documents if document["tenant"] == self.tenant and document["type"].startswith(kind)]
+        return [
+            document
+            for document in documents
+            if document["tenant"] == self.tenant and document["type"].startswith(kind)
+        ]
 
 
 __all__ = ["Databases", "Suite", "TestClock", "UnkindBus", "Work", "prepare_templates"]

@@ -30,7 +30,12 @@ class Account(
     industry = f.Text(max=100, filter=True, label=("Industry", "行业"))
     source = f.Text(max=100, filter=True, label=("Source", "来源"))
     lifecycle = f.Choice(
-        {"get": ("Acquire", "获取"), "keep": ("Retain", "保持"), "develop": ("Develop", "发展"), "lost": ("Lost", "流失")},
+        {
+            "get": ("Acquire", "获取"),
+            "keep": ("Retain", "保持"),
+            "develop": ("Develop", "发展"),
+            "lost": ("Lost", "流失"),
+        },
         default="get",
         filter=True,
         label=("Lifecycle", "生命周期"),
@@ -49,7 +54,9 @@ class Account(
     notes = f.Text(max=10_000, label=("Notes", "备注"))
 
 
-class Contact(Record, name="customer.contact", collection="contacts", label=("Contact", "联系人"), subtitle=("title", "email")):
+class Contact(
+    Record, name="customer.contact", collection="contacts", label=("Contact", "联系人"), subtitle=("title", "email")
+):
     """A person at an account."""
 
     account_id = f.Ref("customer.account", filter=True, label=("Account", "客户"))
@@ -78,13 +85,23 @@ class Group(Record, name="customer.group", collection="groups", label=("Group", 
 
 
 class Activity(
-    Record, name="customer.activity", collection="activities", label=("Activity", "活动"), title="subject", subtitle=("kind",)
+    Record,
+    name="customer.activity",
+    collection="activities",
+    label=("Activity", "活动"),
+    title="subject",
+    subtitle=("kind",),
 ):
     """Something planned with a customer: a call, a visit, a task. Completing it writes the interaction that it was."""
 
     subject = f.Text(required=True, filter=True, sort=True, search=8, label=("Subject", "主题"))
     kind = f.Choice(
-        {"task": ("Task", "任务"), "call": ("Call", "电话"), "visit": ("Visit", "拜访"), "meeting": ("Meeting", "会议")},
+        {
+            "task": ("Task", "任务"),
+            "call": ("Call", "电话"),
+            "visit": ("Visit", "拜访"),
+            "meeting": ("Meeting", "会议"),
+        },
         default="task",
         filter=True,
         label=("Kind", "类型"),
@@ -124,7 +141,9 @@ class Interaction(
         filter=True,
         label=("Channel", "渠道"),
     )
-    direction = f.Choice({"in": ("Inbound", "来自客户"), "out": ("Outbound", "发往客户")}, default="out", label=("Direction", "方向"))
+    direction = f.Choice(
+        {"in": ("Inbound", "来自客户"), "out": ("Outbound", "发往客户")}, default="out", label=("Direction", "方向")
+    )
     summary = f.Text(required=True, max=2_000, search=3, label=("Summary", "摘要"))
     happened_at = f.Instant(filter=True, sort=True, label=("Happened at", "发生时间"))
     activity_id = f.Ref("customer.activity", label=("Activity", "活动"))
@@ -191,7 +210,12 @@ transfer = Command(
     "customer.account.transfer", on=Account, request=NewOwner, emits=AccountTransferred, label=("Transfer", "转移")
 )
 complete = Command(
-    "customer.activity.complete", on=Activity, request=Outcome, errors=("wrong_state",), emits=ActivityCompleted, label=("Complete", "完成")
+    "customer.activity.complete",
+    on=Activity,
+    request=Outcome,
+    errors=("wrong_state",),
+    emits=ActivityCompleted,
+    label=("Complete", "完成"),
 )
 overview = Query("customer.account.overview", on=Account, reply=Overview)
 

@@ -7,7 +7,10 @@ from contracts.records import Command, Event, Record
 
 
 class EventSubscription(
-    Record, name="eventlog.event-subscription", collection="event-subscriptions", label=("Event subscription", "事件订阅")
+    Record,
+    name="eventlog.event-subscription",
+    collection="event-subscriptions",
+    label=("Event subscription", "事件订阅"),
 ):
     """An outsider's view of the feed: what `user_id` may see, published to an exchange of its own.
 
@@ -27,9 +30,13 @@ class EventSubscription(
     amqp_url = f.Text(computed=True, max=500, label=("Address", "地址"))
     position = f.Integer(computed=True, least=0, most=2**62, label=("Published up to", "已发布到"))
     status = f.State(
-        {"active": (("Active", "有效"), ("paused",)), "paused": (("Paused", "暂停"), ("active",))}, filter=True, label=("Status", "状态")
+        {"active": (("Active", "有效"), ("paused",)), "paused": (("Paused", "暂停"), ("active",))},
+        filter=True,
+        label=("Status", "状态"),
     )
 
 
 SubscriptionReplayed = Event("eventlog.event-subscription.replayed", of=EventSubscription)
-replay = Command("eventlog.event-subscription.replay", on=EventSubscription, emits=SubscriptionReplayed, label=("Replay", "重放"))
+replay = Command(
+    "eventlog.event-subscription.replay", on=EventSubscription, emits=SubscriptionReplayed, label=("Replay", "重放")
+)

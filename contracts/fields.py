@@ -103,12 +103,14 @@ class Text(Field):
         if self.min:
             schema["minLength"] = self.min
         # JSON Schema has no "not blank" or "no control characters" of its own, so both are said by patterns.
-        schema["pattern"] = f"^(?:{self.pattern})$" if self.pattern else (TEXT_PATTERN if not self.min else NAME_PATTERN)
+        schema["pattern"] = (
+            f"^(?:{self.pattern})$" if self.pattern else (TEXT_PATTERN if not self.min else NAME_PATTERN)
+        )
         return schema
 
 
-# Regular expression engines disagree about \s and refuse surrogates, so blanks are spelled out as `str.strip` takes them
-# and surrogates are left to the JSON parser, which knows none.
+# Regular expression engines disagree about \s and refuse surrogates: so blanks are spelled out as `str.strip` takes
+# them, and surrogates are left to the JSON parser, which knows none.
 _PLAIN = r"[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]"
 _VISIBLE = r"[^\x00-\x20\x7f\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]"
 TEXT_PATTERN = rf"^{_PLAIN}*$"
@@ -120,7 +122,9 @@ class Email(Text):
 
     def __init__(self, **options: Any) -> None:
         options.setdefault("max", 254)
-        super().__init__(pattern=r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+", **options)
+        super().__init__(
+            pattern=r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+", **options
+        )
 
 
 class Code(Text):
@@ -170,7 +174,10 @@ class Integer(Field):
 
 
 class Number(Field):
-    """An exact decimal, a string on the wire. `least`/`most` are inclusive, `above` exclusive; `places` bounds decimals."""
+    """An exact decimal, a string on the wire. `least` and `most` are inclusive, `above` exclusive.
+
+    `places` bounds the decimals.
+    """
 
     operators = ("eq", "ne", "in", "gt", "gte", "lt", "lte", "empty")
 
@@ -400,7 +407,7 @@ class Texts(Field):
             except ValidationError as error:
                 errors[index] = error.messages
         if errors:
-            raise ValidationError(errors)  # type: ignore[arg-type]
+            raise ValidationError(errors)
         if len(set(items)) != len(items):
             raise self.fail("Must not repeat.")
         return items
@@ -477,7 +484,7 @@ class Parts(Field):
             except ValidationError as error:
                 errors[index] = error.messages
         if errors:
-            raise ValidationError(errors)  # type: ignore[arg-type]
+            raise ValidationError(errors)
         ids = [part.id for part in loaded if getattr(part, "id", None)]
         if len(ids) != len(set(ids)):
             raise self.fail("Two entries have the same id.")

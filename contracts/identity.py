@@ -8,7 +8,9 @@ from contracts.records import VIEW, Command, Event, Part, Record
 ROLE_ACTIONS = "Grants: {record: {action: none | own | team | all}}, `*` for every record or action"
 
 
-class Tenant(Record, name="identity.tenant", collection="tenants", label=("Tenant", "租户"), operations=VIEW, subtitle=("slug",)):
+class Tenant(
+    Record, name="identity.tenant", collection="tenants", label=("Tenant", "租户"), operations=VIEW, subtitle=("slug",)
+):
     """A business that uses the suite. Its data is invisible to every other."""
 
     slug = f.Code(required=True, filter=True, search=5, pattern="[a-z0-9][a-z0-9-]{0,39}", label=("Short name", "简称"))
@@ -64,7 +66,9 @@ class ApiKey(Record, name="identity.api-key", collection="api-keys", label=("API
     user_id = f.Ref("identity.user", required=True, once=True, filter=True, label=("Acts as", "代表用户"))
     expires_at = f.Instant(label=("Expires at", "到期时间"))
     prefix = f.Text(computed=True, max=20, label=("Prefix", "前缀"))
-    secret = f.Text(computed=True, max=100, label=("Secret", "密钥"), help=("Only in the answer that makes it", "仅创建时返回"))
+    secret = f.Text(
+        computed=True, max=100, label=("Secret", "密钥"), help=("Only in the answer that makes it", "仅创建时返回")
+    )
 
 
 class NewPassword(Part):
@@ -77,7 +81,9 @@ UserActivated = Event("identity.user.activated", of=User)
 deactivate = Command(
     "identity.user.deactivate", on=User, errors=("wrong_state",), emits=UserDeactivated, label=("Deactivate", "停用")
 )
-activate = Command("identity.user.activate", on=User, errors=("wrong_state",), emits=UserActivated, label=("Activate", "启用"))
+activate = Command(
+    "identity.user.activate", on=User, errors=("wrong_state",), emits=UserActivated, label=("Activate", "启用")
+)
 reset_password = Command(
     "identity.user.reset-password", on=User, request=NewPassword, label=("Reset password", "重置密码")
 )

@@ -11,7 +11,9 @@ class Category(Record, name="inventory.category", collection="categories", label
     description = f.Text(max=2_000, search=1, label=("Description", "说明"))
 
 
-class Supplier(Record, name="inventory.supplier", collection="suppliers", label=("Supplier", "供应商"), subtitle=("contact_name",)):
+class Supplier(
+    Record, name="inventory.supplier", collection="suppliers", label=("Supplier", "供应商"), subtitle=("contact_name",)
+):
     name = f.Text(required=True, filter=True, sort=True, search=10, label=("Name", "名称"))
     contact_name = f.Text(search=3, pii=True, label=("Contact", "联系人"))
     contact_title = f.Text(max=100, label=("Contact's title", "联系人职位"))
@@ -54,7 +56,12 @@ class StockLine(Part):
 
 
 class StockMove(
-    Record, name="inventory.stock-move", collection="stock-moves", label=("Stock move", "库存流水"), operations=INSERT_ONLY, title="kind"
+    Record,
+    name="inventory.stock-move",
+    collection="stock-moves",
+    label=("Stock move", "库存流水"),
+    operations=INSERT_ONLY,
+    title="kind",
 ):
     """One entry of the stock ledger. It is never changed; a mistake is answered by an opposite entry.
 
@@ -84,7 +91,14 @@ class StockMove(
     cause = f.Text(computed=True, max=120, label=("Cause", "起因"))
 
 
-class StockLevel(Record, name="inventory.stock-level", collection="stock-levels", label=("Stock level", "库存"), operations=VIEW, title="id"):
+class StockLevel(
+    Record,
+    name="inventory.stock-level",
+    collection="stock-levels",
+    label=("Stock level", "库存"),
+    operations=VIEW,
+    title="id",
+):
     """The balance of one product in one warehouse: sums of the ledger and of the active reservations."""
 
     product_id = f.Ref("inventory.product", computed=True, filter=True, label=("Product", "产品"))
@@ -95,7 +109,12 @@ class StockLevel(Record, name="inventory.stock-level", collection="stock-levels"
 
 
 class Reservation(
-    Record, name="inventory.reservation", collection="reservations", label=("Reservation", "库存预留"), operations=READ_ONLY, title="id"
+    Record,
+    name="inventory.reservation",
+    collection="reservations",
+    label=("Reservation", "库存预留"),
+    operations=READ_ONLY,
+    title="id",
 ):
     """Stock held for one order, all lines or none. `released` also marks a cancel that overtook its reserve."""
 
@@ -116,7 +135,12 @@ class Reservation(
 
 
 class Shipment(
-    Record, name="inventory.shipment", collection="shipments", label=("Shipment", "发货单"), operations=READ_ONLY, number="SH-{year}-{seq:05}"
+    Record,
+    name="inventory.shipment",
+    collection="shipments",
+    label=("Shipment", "发货单"),
+    operations=READ_ONLY,
+    number="SH-{year}-{seq:05}",
 ):
     """Goods that left a warehouse for an order."""
 
@@ -140,7 +164,11 @@ class PurchaseLine(Part):
 
 
 class PurchaseOrder(
-    Record, name="inventory.purchase-order", collection="purchase-orders", label=("Purchase order", "采购单"), number="PO-{year}-{seq:05}"
+    Record,
+    name="inventory.purchase-order",
+    collection="purchase-orders",
+    label=("Purchase order", "采购单"),
+    number="PO-{year}-{seq:05}",
 ):
     """Goods ordered from a supplier; receiving it writes the receipts."""
 
@@ -203,8 +231,16 @@ issue = Ask("inventory.issue", request=Issue, reply=Issued, refusals=("no_reserv
 take_back = Ask("inventory.take-back", request=OrderOnly)
 
 confirm_purchase = Command(
-    "inventory.purchase-order.confirm", on=PurchaseOrder, errors=("wrong_state",), emits=PurchaseConfirmed, label=("Confirm", "确认")
+    "inventory.purchase-order.confirm",
+    on=PurchaseOrder,
+    errors=("wrong_state",),
+    emits=PurchaseConfirmed,
+    label=("Confirm", "确认"),
 )
 receive_purchase = Command(
-    "inventory.purchase-order.receive", on=PurchaseOrder, errors=("wrong_state",), emits=PurchaseReceived, label=("Receive", "收货")
+    "inventory.purchase-order.receive",
+    on=PurchaseOrder,
+    errors=("wrong_state",),
+    emits=PurchaseReceived,
+    label=("Receive", "收货"),
 )

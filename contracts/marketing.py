@@ -6,7 +6,9 @@ from contracts import fields as f
 from contracts.records import INSERT_ONLY, READ_ONLY, Command, Event, Part, Record
 
 
-class Campaign(Record, name="marketing.campaign", collection="campaigns", label=("Campaign", "市场活动"), subtitle=("status",)):
+class Campaign(
+    Record, name="marketing.campaign", collection="campaigns", label=("Campaign", "市场活动"), subtitle=("status",)
+):
     name = f.Text(required=True, filter=True, sort=True, search=10, label=("Name", "名称"))
     kind = f.Choice(
         {
@@ -21,7 +23,11 @@ class Campaign(Record, name="marketing.campaign", collection="campaigns", label=
         filter=True,
         label=("Kind", "类型"),
     )
-    objective = f.Choice({"win": ("Win customers", "进攻性"), "keep": ("Keep customers", "防御性")}, default="win", label=("Objective", "目标"))
+    objective = f.Choice(
+        {"win": ("Win customers", "进攻性"), "keep": ("Keep customers", "防御性")},
+        default="win",
+        label=("Objective", "目标"),
+    )
     starts_on = f.Date(filter=True, sort=True, label=("From", "开始"))
     ends_on = f.Date(label=("To", "结束"))
     budget = f.Money(label=("Budget", "预算"))
@@ -78,7 +84,12 @@ class Segment(Record, name="marketing.segment", collection="segments", label=("S
 
 
 class PointAccount(
-    Record, name="marketing.point-account", collection="point-accounts", label=("Point account", "积分账户"), operations=READ_ONLY, title="id"
+    Record,
+    name="marketing.point-account",
+    collection="point-accounts",
+    label=("Point account", "积分账户"),
+    operations=READ_ONLY,
+    title="id",
 ):
     """The points of one account: the sum of its entries."""
 
@@ -87,7 +98,12 @@ class PointAccount(
 
 
 class PointEntry(
-    Record, name="marketing.point-entry", collection="point-entries", label=("Point entry", "积分流水"), operations=INSERT_ONLY, title="id"
+    Record,
+    name="marketing.point-entry",
+    collection="point-entries",
+    label=("Point entry", "积分流水"),
+    operations=INSERT_ONLY,
+    title="id",
 ):
     """One entry of the points ledger: earned by a paid order, given back by its opposite, or adjusted by hand."""
 
@@ -122,11 +138,26 @@ LeadQualified = Event("marketing.lead.qualified", of=Lead)
 LeadDisqualified = Event("marketing.lead.disqualified", of=Lead)
 LeadConverted = Event("marketing.lead.converted", of=Lead)
 
-launch = Command("marketing.campaign.launch", on=Campaign, errors=("wrong_state",), emits=CampaignLaunched, label=("Launch", "启动"))
-pause = Command("marketing.campaign.pause", on=Campaign, errors=("wrong_state",), emits=CampaignPaused, label=("Pause", "暂停"))
-finish = Command("marketing.campaign.finish", on=Campaign, errors=("wrong_state",), emits=CampaignFinished, label=("Finish", "结束"))
-qualify = Command("marketing.lead.qualify", on=Lead, errors=("wrong_state",), emits=LeadQualified, label=("Qualify", "确认"))
-disqualify = Command(
-    "marketing.lead.disqualify", on=Lead, request=Disqualify, errors=("wrong_state",), emits=LeadDisqualified, label=("Disqualify", "作废")
+launch = Command(
+    "marketing.campaign.launch", on=Campaign, errors=("wrong_state",), emits=CampaignLaunched, label=("Launch", "启动")
 )
-convert = Command("marketing.lead.convert", on=Lead, request=Convert, answers=202, errors=("wrong_state",), label=("Convert", "转化"))
+pause = Command(
+    "marketing.campaign.pause", on=Campaign, errors=("wrong_state",), emits=CampaignPaused, label=("Pause", "暂停")
+)
+finish = Command(
+    "marketing.campaign.finish", on=Campaign, errors=("wrong_state",), emits=CampaignFinished, label=("Finish", "结束")
+)
+qualify = Command(
+    "marketing.lead.qualify", on=Lead, errors=("wrong_state",), emits=LeadQualified, label=("Qualify", "确认")
+)
+disqualify = Command(
+    "marketing.lead.disqualify",
+    on=Lead,
+    request=Disqualify,
+    errors=("wrong_state",),
+    emits=LeadDisqualified,
+    label=("Disqualify", "作废"),
+)
+convert = Command(
+    "marketing.lead.convert", on=Lead, request=Convert, answers=202, errors=("wrong_state",), label=("Convert", "转化")
+)

@@ -7,7 +7,12 @@ from contracts.records import INSERT_ONLY, READ_ONLY, Command, Event, Record
 
 
 class Notification(
-    Record, name="notify.notification", collection="notifications", label=("Notification", "通知"), operations=INSERT_ONLY, title="title"
+    Record,
+    name="notify.notification",
+    collection="notifications",
+    label=("Notification", "通知"),
+    operations=INSERT_ONLY,
+    title="title",
 ):
     """A message to one user, who is its owner. `about` names the record, `order/<id>`."""
 
@@ -17,11 +22,20 @@ class Notification(
     about = f.Code(max=120, once=True, filter=True, pattern="[a-z-]+/[0-9a-f-]{36}", label=("About", "关于"))
     read_at = f.Instant(computed=True, label=("Read at", "阅读时间"))
     status = f.State(
-        {"unread": (("Unread", "未读"), ("read",)), "read": (("Read", "已读"), ())}, filter=True, label=("Status", "状态")
+        {"unread": (("Unread", "未读"), ("read",)), "read": (("Read", "已读"), ())},
+        filter=True,
+        label=("Status", "状态"),
     )
 
 
-class Delivery(Record, name="notify.delivery", collection="deliveries", label=("Delivery", "投递记录"), operations=READ_ONLY, title="subject"):
+class Delivery(
+    Record,
+    name="notify.delivery",
+    collection="deliveries",
+    label=("Delivery", "投递记录"),
+    operations=READ_ONLY,
+    title="subject",
+):
     """One message on its way through a channel, with every attempt."""
 
     channel = f.Choice({"email": ("E-mail", "邮件")}, computed=True, filter=True, label=("Channel", "渠道"))
@@ -45,4 +59,10 @@ class Delivery(Record, name="notify.delivery", collection="deliveries", label=("
 NotificationRead = Event("notify.notification.read", of=Notification)
 DeliverySent = Event("notify.delivery.sent", of=Delivery)
 DeliveryFailed = Event("notify.delivery.failed", of=Delivery)
-read = Command("notify.notification.read", on=Notification, errors=("wrong_state",), emits=NotificationRead, label=("Mark as read", "标为已读"))
+read = Command(
+    "notify.notification.read",
+    on=Notification,
+    errors=("wrong_state",),
+    emits=NotificationRead,
+    label=("Mark as read", "标为已读"),
+)

@@ -57,7 +57,11 @@ class Part(Schema):
         for name, field in cls.declared().items():
             value = item.get(name)
             if value is not None:
-                value = field.from_wire(value) if isinstance(field, (f.Parts, f.Embedded)) else field._deserialize(value, name, item)
+                value = (
+                    field.from_wire(value)
+                    if isinstance(field, (f.Parts, f.Embedded))
+                    else field._deserialize(value, name, item)
+                )
             setattr(made, name, value)
         return made
 

@@ -20,7 +20,9 @@ class Pipeline(Record, name="sales.pipeline", collection="pipelines", label=("Pi
     default = f.Boolean(default=False, label=("Default pipeline", "默认流程"))
 
 
-class Opportunity(Record, name="sales.opportunity", collection="opportunities", label=("Opportunity", "商机"), subtitle=("status",)):
+class Opportunity(
+    Record, name="sales.opportunity", collection="opportunities", label=("Opportunity", "商机"), subtitle=("status",)
+):
     name = f.Text(required=True, filter=True, sort=True, search=10, label=("Name", "名称"))
     account_id = f.Ref("customer.account", required=True, filter=True, label=("Account", "客户"))
     contact_id = f.Ref("customer.contact", label=("Contact", "联系人"))
@@ -35,7 +37,11 @@ class Opportunity(Record, name="sales.opportunity", collection="opportunities", 
     lost_reason = f.Text(max=500, computed=True, label=("Lost because", "丢单原因"))
     closed_at = f.Instant(computed=True, label=("Closed at", "关闭时间"))
     status = f.State(
-        {"open": (("Open", "进行中"), ("won", "lost")), "won": (("Won", "赢单"), ()), "lost": (("Lost", "丢单"), ("open",))},
+        {
+            "open": (("Open", "进行中"), ("won", "lost")),
+            "won": (("Won", "赢单"), ()),
+            "lost": (("Lost", "丢单"), ("open",)),
+        },
         filter=True,
         label=("Status", "状态"),
     )
@@ -47,7 +53,9 @@ class OrderLine(Part):
     id = f.Id()
     product_id = f.Ref("inventory.product", required=True, label=("Product", "产品"))
     quantity = f.Quantity(required=True, above=0, label=("Quantity", "数量"))
-    unit_price = f.Money(places=6, label=("Unit price", "单价"), help=("The product's price if left out", "默认取产品价格"))
+    unit_price = f.Money(
+        places=6, label=("Unit price", "单价"), help=("The product's price if left out", "默认取产品价格")
+    )
     discount_percent = f.Percent(default="0", label=("Discount", "折扣"))
     tax_rate = f.Percent(label=("Tax rate", "税率"), help=("The product's rate if left out", "默认取产品税率"))
     net = f.Money(computed=True, label=("Net", "净额"))
@@ -55,7 +63,13 @@ class OrderLine(Part):
 
 
 class Order(
-    Record, name="sales.order", collection="orders", label=("Order", "订单"), number="SO-{year}-{seq:05}", title="number", subtitle=("account_name", "status")
+    Record,
+    name="sales.order",
+    collection="orders",
+    label=("Order", "订单"),
+    number="SO-{year}-{seq:05}",
+    title="number",
+    subtitle=("account_name", "status"),
 ):
     """A sales order, which is also the sales contract (销售合同)."""
 
@@ -94,7 +108,12 @@ class Order(
 
 
 class Receivable(
-    Record, name="sales.receivable", collection="receivables", label=("Receivable", "应收款"), operations=READ_ONLY, number="RE-{year}-{seq:05}"
+    Record,
+    name="sales.receivable",
+    collection="receivables",
+    label=("Receivable", "应收款"),
+    operations=READ_ONLY,
+    number="RE-{year}-{seq:05}",
 ):
     """What an account owes for one order. `open` is the sum of its ledger: opened, paid, written off, reversed."""
 
@@ -127,7 +146,13 @@ class Allocation(Part):
 
 
 class Payment(
-    Record, name="sales.payment", collection="payments", label=("Payment", "收款"), operations=INSERT_ONLY, number="PA-{year}-{seq:05}", title="reference"
+    Record,
+    name="sales.payment",
+    collection="payments",
+    label=("Payment", "收款"),
+    operations=INSERT_ONLY,
+    number="PA-{year}-{seq:05}",
+    title="reference",
 ):
     """Money received. It is never changed; a refund is an entry of its own."""
 
@@ -168,6 +193,7 @@ OrderShipped = Event("sales.order.shipped", of=Order)
 OrderCompleted = Event("sales.order.completed", of=Order)
 OrderCancelled = Event("sales.order.cancelled", of=Order)
 OrderImported = Event("sales.order.imported", of=Order)
+ReceivableImported = Event("sales.receivable.imported", of=Receivable)
 ReceivableOpened = Event("sales.receivable.opened", of=Receivable)
 ReceivablePaid = Event("sales.receivable.paid", of=Receivable)
 ReceivablePartlyPaid = Event("sales.receivable.partly-paid", of=Receivable)
@@ -189,14 +215,31 @@ cancel = Command(
     label=("Cancel", "取消"),
 )
 ship = Command(
-    "sales.order.ship", on=Order, request=Ship, answers=202, errors=("order_not_confirmed", "order_shipping"), label=("Ship", "发货")
+    "sales.order.ship",
+    on=Order,
+    request=Ship,
+    answers=202,
+    errors=("order_not_confirmed", "order_shipping"),
+    label=("Ship", "发货"),
 )
 move = Command(
-    "sales.opportunity.move", on=Opportunity, request=Move, errors=("wrong_state", "unknown_stage"), emits=OpportunityMoved, label=("Move", "推进")
+    "sales.opportunity.move",
+    on=Opportunity,
+    request=Move,
+    errors=("wrong_state", "unknown_stage"),
+    emits=OpportunityMoved,
+    label=("Move", "推进"),
 )
-win = Command("sales.opportunity.win", on=Opportunity, errors=("wrong_state",), emits=OpportunityWon, label=("Win", "赢单"))
+win = Command(
+    "sales.opportunity.win", on=Opportunity, errors=("wrong_state",), emits=OpportunityWon, label=("Win", "赢单")
+)
 lose = Command(
-    "sales.opportunity.lose", on=Opportunity, request=Reason, errors=("wrong_state",), emits=OpportunityLost, label=("Lose", "丢单")
+    "sales.opportunity.lose",
+    on=Opportunity,
+    request=Reason,
+    errors=("wrong_state",),
+    emits=OpportunityLost,
+    label=("Lose", "丢单"),
 )
 
 
@@ -218,5 +261,7 @@ class LeadOpportunity(Part):
     lead_id = f.Id(required=True)
 
 
-create_from_lead = Ask("sales.create-from-lead", request=OpportunityFromLead, reply=CreatedOpportunity, refusals=("unknown_account",))
+create_from_lead = Ask(
+    "sales.create-from-lead", request=OpportunityFromLead, reply=CreatedOpportunity, refusals=("unknown_account",)
+)
 remove_from_lead = Ask("sales.remove-from-lead", request=LeadOpportunity)

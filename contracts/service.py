@@ -7,7 +7,13 @@ from contracts.records import Command, Event, Part, Record
 
 
 class Request(
-    Record, name="service.request", collection="service-requests", label=("Service request", "服务请求"), number="SR-{year}-{seq:05}", title="subject", subtitle=("number", "status")
+    Record,
+    name="service.request",
+    collection="service-requests",
+    label=("Service request", "服务请求"),
+    number="SR-{year}-{seq:05}",
+    title="subject",
+    subtitle=("number", "status"),
 ):
     subject = f.Text(required=True, filter=True, sort=True, search=8, label=("Subject", "主题"))
     kind = f.Choice(
@@ -49,7 +55,13 @@ class Request(
     )
 
 
-class ServiceContract(Record, name="service.contract", collection="service-contracts", label=("Service contract", "服务合同"), number="SC-{year}-{seq:05}"):
+class ServiceContract(
+    Record,
+    name="service.contract",
+    collection="service-contracts",
+    label=("Service contract", "服务合同"),
+    number="SC-{year}-{seq:05}",
+):
     name = f.Text(required=True, filter=True, sort=True, search=5, label=("Name", "名称"))
     account_id = f.Ref("customer.account", required=True, filter=True, label=("Account", "客户"))
     starts_on = f.Date(required=True, filter=True, sort=True, label=("From", "开始"))
@@ -78,11 +90,31 @@ RequestResolved = Event("service.request.resolved", of=Request)
 RequestReopened = Event("service.request.reopened", of=Request)
 RequestClosed = Event("service.request.closed", of=Request)
 
-assign = Command("service.request.assign", on=Request, request=Assign, errors=("wrong_state",), emits=RequestAssigned, label=("Assign", "指派"))
-hold = Command("service.request.hold", on=Request, errors=("wrong_state",), emits=RequestHeld, label=("Put on hold", "挂起"))
-resume = Command("service.request.resume", on=Request, errors=("wrong_state",), emits=RequestResumed, label=("Resume", "恢复"))
-resolve = Command(
-    "service.request.resolve", on=Request, request=Resolve, errors=("wrong_state",), emits=RequestResolved, label=("Resolve", "解决")
+assign = Command(
+    "service.request.assign",
+    on=Request,
+    request=Assign,
+    errors=("wrong_state",),
+    emits=RequestAssigned,
+    label=("Assign", "指派"),
 )
-reopen = Command("service.request.reopen", on=Request, errors=("wrong_state",), emits=RequestReopened, label=("Reopen", "重新打开"))
-close = Command("service.request.close", on=Request, errors=("wrong_state",), emits=RequestClosed, label=("Close", "关闭"))
+hold = Command(
+    "service.request.hold", on=Request, errors=("wrong_state",), emits=RequestHeld, label=("Put on hold", "挂起")
+)
+resume = Command(
+    "service.request.resume", on=Request, errors=("wrong_state",), emits=RequestResumed, label=("Resume", "恢复")
+)
+resolve = Command(
+    "service.request.resolve",
+    on=Request,
+    request=Resolve,
+    errors=("wrong_state",),
+    emits=RequestResolved,
+    label=("Resolve", "解决"),
+)
+reopen = Command(
+    "service.request.reopen", on=Request, errors=("wrong_state",), emits=RequestReopened, label=("Reopen", "重新打开")
+)
+close = Command(
+    "service.request.close", on=Request, errors=("wrong_state",), emits=RequestClosed, label=("Close", "关闭")
+)

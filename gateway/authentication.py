@@ -48,20 +48,20 @@ class Authenticator:
         self._cache: OrderedDict[bytes, tuple[float, Principal]] = OrderedDict()
         self._lock = Lock()
 
-    def gateway(self, req: falcon.Request) -> Context:
+    def gateway(self, req: falcon.Request, deadline: float | None = None) -> Context:
         """The gateway's own context, for what happens before anybody is known; its deadline starts now."""
         return Context(
             tenant="",
             actor="service:gateway",
-            deadline=time.time() + self._settings.request_timeout,
+            deadline=deadline or time.time() + self._settings.request_timeout,
             correlation_id=req.context.correlation_id,
             traceparent=requests.traceparent(req),
         )
 
     def context(self, req: falcon.Request) -> Context:
         """The caller's context; its deadline starts now, and resolving the token counts. Raises Problem 401."""
-        own = self.gateway(req)
-        principal = self._principal(bearer(req), own)
+        deadline = time.time() + self._settings.request_timeout
+        principal = self._principal(req, deadline)
         return Context(
             tenant=principal.tenant,
             actor=principal.actor,
@@ -69,9 +69,9 @@ class Authenticator:
             teams=principal.teams,
             grants=principal.grants,
             masks=principal.masks,
-            deadline=own.deadline,
-            correlation_id=own.correlation_id,
-            traceparent=own.traceparent,
+            deadline=deadline,
+            correlation_id=req.context.correlation_id,
+            traceparent=requests.traceparent(req),
             zone=principal.zone,
         )
 
@@ -80,13 +80,15 @@ class Authenticator:
         with self._lock:
             self._cache.pop(_digest(bearer(req)), None)
 
-    def _principal(self, token: str, own: Context) -> Principal:
-        digest, now = _digest(token), self._monotonic()
+    def _principal(self, req: falcon.Request, deadline: float) -> Principal:
+        token, now = bearer(req), self._monotonic()
+        digest = _digest(token)
         with self._lock:
             found = self._cache.get(digest)
             if found and found[0] > now:
                 self._cache.move_to_end(digest)
                 return found[1]
+        own = self.gateway(req, deadline)
         body = self._services.ask(own, "identity", "identity.authenticate", {"token": token})["body"]
         principal = Principal(
             tenant=body["tenant"],

@@ -51,6 +51,7 @@ def from_environment() -> Settings:
             login_limit=env.str("LOGIN_LIMIT", "5/minute"),
             rate_limit_storage=env.str("RATE_LIMIT_STORAGE", "memory://"),
             streams_url=env.str("STREAMS_URL", None),
-            streams_limit=env.int("STREAMS_LIMIT", 100),
+            # Beside the rest of the API, streams may hold only a quarter of its 16 threads.
+            streams_limit=env.int("STREAMS_LIMIT", 100 if env.bool("STREAMS", False) else 4),
             metrics_folder=Env().str("PROMETHEUS_MULTIPROC_DIR", None),
         )

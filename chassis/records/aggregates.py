@@ -44,17 +44,25 @@ def run(work: Work, store: Store[Any], params: JSON) -> JSON:
     if not branches:
         return {"items": []}
     # A principal's branches never overlap, so their rows can be counted side by side.
-    rows_sql = " UNION ALL ".join(f'SELECT * FROM "{store.table}" WHERE {where}{condition}' for condition, _ in branches)
+    rows_sql = " UNION ALL ".join(
+        f'SELECT * FROM "{store.table}" WHERE {where}{condition}' for condition, _ in branches
+    )
     values = [value for _, own in branches for value in (*parameters, *own)]
     columns = [sql for _, sql in groups] + [sql for _, sql, _ in measures]
-    by = f" GROUP BY {', '.join(str(i + 1) for i in range(len(groups)))} ORDER BY {', '.join(str(i + 1) for i in range(len(groups)))}" if groups else ""
+    by = (
+        f" GROUP BY {', '.join(str(i + 1) for i in range(len(groups)))} ORDER BY {', '.join(str(i + 1) for i in range(len(groups)))}"
+        if groups
+        else ""
+    )
     rows = work.sql(f"SELECT {', '.join(columns)} FROM ({rows_sql}) AS chosen{by} LIMIT {MOST_GROUPS}", values).all()
     items = []
     for row in rows:
         items.append(
             {
                 "group": {name: _plain(value) for (name, _), value in zip(groups, row, strict=False)},
-                "measures": {label: _plain(value) for (label, _, _), value in zip(measures, row[len(groups) :], strict=True)},
+                "measures": {
+                    label: _plain(value) for (label, _, _), value in zip(measures, row[len(groups) :], strict=True)
+                },
             }
         )
     return {"items": items}
@@ -67,20 +75,26 @@ def _group(conditions: Conditions, word: Any, concealed: frozenset[str]) -> str:
     mapping = conditions.mapping(name)
     if bucket:
         if bucket not in BUCKETS or not isinstance(mapping.field, (f.Date, f.Instant)):
-            raise bad_request("bad_parameter", f"{word}: buckets are {', '.join(BUCKETS)} of dates and instants.", "group_by")
+            raise bad_request(
+                "bad_parameter", f"{word}: buckets are {', '.join(BUCKETS)} of dates and instants.", "group_by"
+            )
         return f"date_trunc('{bucket}', \"{name}\")::date"
     return f'"{name}"'
 
 
 def _measure(conditions: Conditions, measure: Any, concealed: frozenset[str]) -> tuple[str, str, Any]:
     if not isinstance(measure, dict) or measure.get("fn") not in FUNCTIONS or set(measure) - {"fn", "field"}:
-        raise bad_request("bad_parameter", f"A measure is {{fn, field?}} with fn one of {', '.join(FUNCTIONS)}.", "measures")
+        raise bad_request(
+            "bad_parameter", f"A measure is {{fn, field?}} with fn one of {', '.join(FUNCTIONS)}.", "measures"
+        )
     function = measure["fn"]
     if function == "count" and "field" not in measure:
         return "count", "count(*)", None
     name = measure.get("field")
     mapping = conditions.by_name.get(name) if isinstance(name, str) and name not in concealed else None
-    if mapping is None or (function in ("sum", "avg") and not isinstance(mapping.field, (f.Number, f.Money, f.Integer))):
+    if mapping is None or (
+        function in ("sum", "avg") and not isinstance(mapping.field, (f.Number, f.Money, f.Integer))
+    ):
         raise bad_request("bad_parameter", f"{function} of {name} cannot be computed.", "measures")
     if isinstance(mapping.field, (f.Parts, f.Embedded, f.Document, f.StringMap, f.Texts)):
         raise bad_request("bad_parameter", f"{function} of {name} cannot be computed.", "measures")

@@ -56,7 +56,10 @@ def add(work: Work, record: str, entities: Sequence[Stored]) -> None:
 
 
 def remove(work: Work, record: str, entity: Stored) -> None:
-    work.sql("DELETE FROM external_ids WHERE tenant_id = %s AND record = %s AND record_id = %s", (work.tenant, record, entity.id))
+    work.sql(
+        "DELETE FROM external_ids WHERE tenant_id = %s AND record = %s AND record_id = %s",
+        (work.tenant, record, entity.id),
+    )
 
 
 def replace(work: Work, record: str, entity: Stored) -> None:

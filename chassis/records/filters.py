@@ -32,7 +32,9 @@ class Conditions:
         """The mapping of a field that may be filtered or sorted by."""
         mapping = self.by_name.get(name) if isinstance(name, str) else None
         if mapping is None:
-            raise bad_request("unknown_parameter", f"{name} is not a field of {self.stored.record.collection}.", str(name))
+            raise bad_request(
+                "unknown_parameter", f"{name} is not a field of {self.stored.record.collection}.", str(name)
+            )
         if not (mapping.field.filter or mapping.field.sort or name in ALWAYS):
             raise bad_request("not_filterable", f"{name} cannot be used in filters or sorts.", name)
         return mapping
@@ -42,7 +44,9 @@ class Conditions:
         mapping = self.mapping(name)
         field = mapping.field
         if operator not in field.operators:
-            raise bad_request("unknown_operator", f"{name} has no operator {operator}; it has {', '.join(field.operators)}.", name)
+            raise bad_request(
+                "unknown_operator", f"{name} has no operator {operator}; it has {', '.join(field.operators)}.", name
+            )
         column = f'"{mapping.key}"'
         if operator == "empty":
             if value not in (True, False, "true", "false"):
@@ -86,7 +90,11 @@ class Conditions:
                 parsed = field.deserialize(value)
         except (ValidationError, KeyError, TypeError) as error:
             messages = error.messages if isinstance(error, ValidationError) else ["Not a value of this field."]
-            raise bad_request("bad_parameter", f"{mapping.name}: {messages[0] if isinstance(messages, list) else messages}", mapping.name) from None
+            raise bad_request(
+                "bad_parameter",
+                f"{mapping.name}: {messages[0] if isinstance(messages, list) else messages}",
+                mapping.name,
+            ) from None
         if parsed is None:
             raise bad_request("bad_parameter", f"{mapping.name} is compared with null: use empty.", mapping.name)
         if isinstance(parsed, Amount):
@@ -97,7 +105,9 @@ class Conditions:
         """`{"and": […]}`, `{"or": […]}`, `{"not": …}` or `{"field", "op", "value"}`, at most 8 deep with 100 nodes."""
         self._nodes += 1
         if depth > DEPTH or self._nodes > NODES:
-            raise bad_request("filter_too_large", f"A filter has at most {DEPTH} levels and {NODES} conditions.", "filter")
+            raise bad_request(
+                "filter_too_large", f"A filter has at most {DEPTH} levels and {NODES} conditions.", "filter"
+            )
         if not isinstance(node, dict):
             raise bad_request("bad_filter", "A condition is an object.", "filter")
         if set(node) in ({"and"}, {"or"}):
@@ -113,10 +123,17 @@ class Conditions:
             return f"(({sql}) IS NOT TRUE)", values
         if set(node) - {"field", "op", "value"} or "field" not in node:
             raise bad_request("bad_filter", "A condition has field, op and value.", "filter")
-        return self.pair(node["field"], node.get("op", "eq"), node.get("value", True if node.get("op") == "empty" else None))
+        return self.pair(
+            node["field"], node.get("op", "eq"), node.get("value", True if node.get("op") == "empty" else None)
+        )
 
 
 def refuse_unknown(names: set[str], known: set[str], what: str) -> None:
     unknown = sorted(names - known)
     if unknown:
-        raise Problem(400, "unknown_parameter", f"Unknown {what}: {', '.join(unknown)}.", errors=[{"field": unknown[0], "message": f"Unknown {what}."}])
+        raise Problem(
+            400,
+            "unknown_parameter",
+            f"Unknown {what}: {', '.join(unknown)}.",
+            errors=[{"field": unknown[0], "message": f"Unknown {what}."}],
+        )

@@ -158,7 +158,9 @@ def _rows(
     if len(statements) == 1:
         return list(work.sql(statements[0], values))
     sorts = ", ".join(f"sort_{index} {'DESC' if key.descending else 'ASC'}" for index, key in enumerate(keys))
-    return list(work.sql(f"SELECT * FROM ({' UNION ALL '.join(statements)}) AS page ORDER BY {sorts} LIMIT {limit}", values))
+    return list(
+        work.sql(f"SELECT * FROM ({' UNION ALL '.join(statements)}) AS page ORDER BY {sorts} LIMIT {limit}", values)
+    )
 
 
 def _behind(keys: list[Key], after: list[Any]) -> tuple[str, list[Any]]:
@@ -172,7 +174,9 @@ def _behind(keys: list[Key], after: list[Any]) -> tuple[str, list[Any]]:
         parts: list[str] = []
         values: list[Any] = []
         for earlier, value in zip(keys[:index], after[:index], strict=True):
-            parts.append(f'"{earlier.column}" IS NOT DISTINCT FROM %s' if value is not None else f'"{earlier.column}" IS NULL')
+            parts.append(
+                f'"{earlier.column}" IS NOT DISTINCT FROM %s' if value is not None else f'"{earlier.column}" IS NULL'
+            )
             values += [value] if value is not None else []
         value = after[index]
         if value is None:
@@ -190,7 +194,13 @@ def _behind(keys: list[Key], after: list[Any]) -> tuple[str, list[Any]]:
 
 def _cursor(values: Any) -> str:
     plain = [
-        {"d": str(value)} if isinstance(value, Decimal) else {"t": f.instant(value)} if isinstance(value, dt.datetime) else {"c": value.isoformat()} if isinstance(value, dt.date) else value
+        {"d": str(value)}
+        if isinstance(value, Decimal)
+        else {"t": f.instant(value)}
+        if isinstance(value, dt.datetime)
+        else {"c": value.isoformat()}
+        if isinstance(value, dt.date)
+        else value
         for value in values
     ]
     return base64.urlsafe_b64encode(orjson.dumps(plain)).rstrip(b"=").decode()
@@ -219,8 +229,12 @@ def _read(value: Any) -> Any:
     return value
 
 
-def _count(work: Work, store: Store[Any], branches: list[tuple[str, list[Any]]], base: str, parameters: list[Any]) -> int:
+def _count(
+    work: Work, store: Store[Any], branches: list[tuple[str, list[Any]]], base: str, parameters: list[Any]
+) -> int:
     total = 0
     for condition, own in branches:
-        total += work.sql(f'SELECT count(*) FROM "{store.table}" WHERE {base}{condition}', [*parameters, *own]).scalar_one()
+        total += work.sql(
+            f'SELECT count(*) FROM "{store.table}" WHERE {base}{condition}', [*parameters, *own]
+        ).scalar_one()
     return total

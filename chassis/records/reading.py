@@ -52,9 +52,16 @@ def _by_id(work: Work, target: str, ids: set[str]) -> dict[Any, JSON]:
         return {}
     other = work.service.stores.get(target)
     if other is not None:
-        rows = work.sql(f"{other.select} WHERE tenant_id = %s AND id = ANY(%s::uuid[]) AND deleted_at IS NULL", (work.tenant, list(ids)))
+        rows = work.sql(
+            f"{other.select} WHERE tenant_id = %s AND id = ANY(%s::uuid[]) AND deleted_at IS NULL",
+            (work.tenant, list(ids)),
+        )
         documents = [other.stored.wire_of_row(row) for row in rows]
-        return {document["id"]: mask(work.context, target, document) for document in documents if other.readable(work, document)}
+        return {
+            document["id"]: mask(work.context, target, document)
+            for document in documents
+            if other.readable(work, document)
+        }
     copies = work.sql(
         "SELECT id, data FROM copies WHERE tenant_id = %s AND record = %s AND id = ANY(%s::uuid[]) AND NOT deleted",
         (work.tenant, target, list(ids)),
@@ -197,4 +204,3 @@ def _after_id(params: JSON) -> str:
         return f.parse_uuid(params["after"]) if params.get("after") else "00000000-0000-0000-0000-000000000000"
     except ValidationError:
         raise bad_request("bad_cursor", "This cursor does not belong to this list.", "after") from None
-

@@ -102,7 +102,12 @@ def _outward(record: type[Record]) -> list[tuple[str, str, str | None]]:
             for inner, part in field.part.declared().items():
                 if isinstance(part, f.Ref) and part.target and part.target.split(".")[0] != record.service:
                     found.append((name, part.target, inner))
-        elif isinstance(field, f.Ref) and field.target and not field.computed and field.target.split(".")[0] != record.service:
+        elif (
+            isinstance(field, f.Ref)
+            and field.target
+            and not field.computed
+            and field.target.split(".")[0] != record.service
+        ):
             found.append((name, field.target, None))
     return found
 
@@ -133,5 +138,8 @@ def refuse_if_referenced(work: Work, record: type[Record], record_id: str) -> No
                 ).first()
                 if row is not None:
                     raise conflict(
-                        "referenced", f"A {other.singular} refers to this {record.singular}.", by=other.singular, id=row[0]
+                        "referenced",
+                        f"A {other.singular} refers to this {record.singular}.",
+                        by=other.singular,
+                        id=row[0],
                     )

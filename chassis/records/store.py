@@ -45,8 +45,14 @@ class Store(Generic[S]):
         self._by_id = f"{self.select} WHERE tenant_id = %s AND id = %s"
         self._insert = f'INSERT INTO "{self.table}" (tenant_id, {columns}) VALUES '
         self._row = "(" + ", ".join(["%s"] * (len(stored.column_names()) + 1)) + ")"
-        self._states = {name: field.first for name, field in self.record.declared().items() if isinstance(field, f.State)}
-        self._parts = [name for name, field in self.record.declared().items() if isinstance(field, f.Parts) and "id" in field.part.declared()]
+        self._states = {
+            name: field.first for name, field in self.record.declared().items() if isinstance(field, f.State)
+        }
+        self._parts = [
+            name
+            for name, field in self.record.declared().items()
+            if isinstance(field, f.Parts) and "id" in field.part.declared()
+        ]
         self._pii = frozenset(name for name, field in self.record.declared().items() if field.pii)
 
     # --- what a service hangs on its store
@@ -88,7 +94,8 @@ class Store(Generic[S]):
     def where(self, work: Work, condition: str, parameters: Sequence[Any] = (), *, lock: bool = False) -> list[S]:
         """Records by a condition of the service's own SQL (`%s` placeholders), deleted ones left out, in id order."""
         rows = work.sql(
-            f"{self.select} WHERE tenant_id = %s AND deleted_at IS NULL AND {condition} ORDER BY id" + (" FOR UPDATE" if lock else ""),
+            f"{self.select} WHERE tenant_id = %s AND deleted_at IS NULL AND {condition} ORDER BY id"
+            + (" FOR UPDATE" if lock else ""),
             (work.tenant, *parameters),
         )
         return [self.stored.from_row(row) for row in rows]  # type: ignore[misc]
@@ -195,7 +202,9 @@ class Store(Generic[S]):
         self.save(work, entity, event=f"{self.name}.restored")
         return entity
 
-    def run(self, work: Work, record_id: str, verb: str, data: JSON | None, if_match: str | None = None) -> tuple[S, Command]:
+    def run(
+        self, work: Work, record_id: str, verb: str, data: JSON | None, if_match: str | None = None
+    ) -> tuple[S, Command]:
         """A verb on one record. An `If-Match` of another version than the present one is always a clash here."""
         if verb not in self.commands:
             raise not_found("command")
@@ -209,7 +218,7 @@ class Store(Generic[S]):
             except ValidationError as error:
                 raise from_validation(error) from None
         elif data:
-            raise invalid({name: "Unknown field." for name in data})
+            raise invalid(dict.fromkeys(data, "Unknown field."))
         rule(entity, work, *arguments)
         self.save(work, entity, event=contract.emits.name if contract.emits else None)
         return entity, contract
@@ -218,7 +227,7 @@ class Store(Generic[S]):
         if work.context.masks:
             refused = sorted(set(data) & read_only(work.context, self.name))
             if refused:
-                raise invalid({name: "You may not write this field." for name in refused}, code="field_read_only")
+                raise invalid(dict.fromkeys(refused, "You may not write this field."), code="field_read_only")
 
     # --- writing for rules
 
@@ -249,7 +258,14 @@ class Store(Generic[S]):
         for entity in entities:
             document = entity.wire()
             entity.was = document
-            self._append(work, entity, kind, document, changed=[name for name, value in document.items() if value is not None], previous={})
+            self._append(
+                work,
+                entity,
+                kind,
+                document,
+                changed=[name for name, value in document.items() if value is not None],
+                previous={},
+            )
 
     def _begin(self, work: Work, entity: S, now: dt.datetime) -> None:
         actor = work.context.actor

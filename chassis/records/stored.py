@@ -40,7 +40,8 @@ def table_name(record: type[Record]) -> str:
 class Stored:
     """A record's row as an object: one attribute for each declared field. `__table_args__` adds constraints and indexes.
 
-    `insert_only` takes the right to update and delete from the service itself.
+    `insert_only` takes the right to update and delete from the service itself; `ops` lets the operations role see all
+    tenants' rows.
     """
 
     record: ClassVar[type[Record]]
@@ -49,6 +50,7 @@ class Stored:
     plan: ClassVar[tuple[tuple[str, int, int, Callable[[Any], Any] | None], ...]]
     """How a row becomes wire: field, first column, width, conversion (None: as it comes from the driver)."""
     insert_only: ClassVar[bool] = False
+    ops: ClassVar[bool] = False
     __table_args__: ClassVar[tuple[SchemaItem, ...]] = ()
 
     def __init_subclass__(cls, *, record: type[Record], **options: Any) -> None:
@@ -64,7 +66,15 @@ class Stored:
                 columns.append(column)
         cls.plan = _plan(cls.mappings)
         name = table_name(record)
-        cls.table = Table(name, metadata_of(record.service), *columns, *_indexes(cls, name), *_references(cls), *cls.__table_args__)
+        cls.table = Table(
+            name,
+            metadata_of(record.service),
+            *columns,
+            *_indexes(cls, name),
+            *_references(cls),
+            *cls.__table_args__,
+            info={"insert_only": cls.insert_only, "ops": cls.ops},
+        )
 
     def __init__(self, **values: Any) -> None:
         self.was: dict[str, Any] | None = None
@@ -169,7 +179,11 @@ def _references(cls: type[Stored]) -> list[ForeignKeyConstraint]:
     for mapping in cls.mappings:
         field = mapping.field
         # Owner and team are references of every record; only in identity would they be within the service.
-        if isinstance(field, f.Ref) and field.target in registry.records and mapping.name not in ("owner_id", "team_id"):
+        if (
+            isinstance(field, f.Ref)
+            and field.target in registry.records
+            and mapping.name not in ("owner_id", "team_id")
+        ):
             target = registry.records[field.target]
             if target.service == cls.record.service:
                 other = table_name(target)

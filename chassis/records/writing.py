@@ -15,7 +15,9 @@ JSON = dict[str, Any]
 MOST = 500
 
 
-def upsert(work: Work, store: Store[Any], system: str, key: str, data: JSON, if_match: str | None = None) -> tuple[Any, bool]:
+def upsert(
+    work: Work, store: Store[Any], system: str, key: str, data: JSON, if_match: str | None = None
+) -> tuple[Any, bool]:
     """Create the record that has this external key, or bring it to `data` as a merge patch. Returns it and whether it is new.
 
     Two writers who create the same key at once meet at its unique entry: the later one is refused and finds it next time.
@@ -49,7 +51,9 @@ def bulk(work: Work, store: Store[Any], items: Any, *, atomic: bool) -> JSON:
         except Problem as problem:
             if atomic:
                 errors = [{**error, "field": f"items.{index}.{error['field']}"} for error in problem.errors]
-                raise Problem(problem.status, problem.code, f"items.{index}: {problem.detail}", errors=errors, extra=problem.extra) from None
+                raise Problem(
+                    problem.status, problem.code, f"items.{index}: {problem.detail}", errors=errors, extra=problem.extra
+                ) from None
             assert savepoint is not None
             savepoint.rollback()
             del work.changes[seen:]

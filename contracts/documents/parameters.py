@@ -16,7 +16,7 @@ KEY_PATTERN = r"^[^/\x00-\x20\x7f\ufffd]([^/\x00-\x1f\x7f\ufffd]*[^/\x00-\x20\x7
 DECIMAL_PATTERN = r"^-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,10})?$"
 MOST_IN = 200
 
-AFTER: JSON = {"type": "string", "minLength": 1, "maxLength": 2000, "pattern": "^[!-~]+$"}
+AFTER: JSON = {"type": "string", "minLength": 1, "maxLength": 2000, "pattern": "^[A-Za-z0-9_=-]+$"}
 
 SHARED: dict[str, JSON] = {
     "Id": {"name": "id", "in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}},

@@ -157,7 +157,7 @@ def test_every_state_machine_moves_between_its_own_states_and_reaches_all_of_the
                 if state not in reached:
                     reached.add(state)
                     ahead += field.moves[state]
-            # What only an event of another service can start with is declared as a first state of its own kind.
+            # Some records begin in another state, such as a reservation that is refused at once.
             assert reached | {state for state in field.moves if not _entered(field, state)} == field.moves.keys()
 
 

@@ -66,7 +66,7 @@ def test_the_document_is_valid_openapi() -> None:
 
 
 def test_every_fixed_route_is_described() -> None:
-    assert FIXED <= DOCUMENT["paths"].keys()
+    assert DOCUMENT["paths"].keys() >= FIXED
 
 
 @pytest.mark.parametrize("collection", sorted(registry.collections))

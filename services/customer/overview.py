@@ -28,7 +28,9 @@ def _keep(work: Work, record: str, data: JSON, **fact: Any) -> None:
         **fact,
     }
     columns = ", ".join(f'"{name}"' for name in row)
-    updates = ", ".join(f'"{name}" = excluded."{name}"' for name in row if name not in ("tenant_id", "record", "record_id"))
+    updates = ", ".join(
+        f'"{name}" = excluded."{name}"' for name in row if name not in ("tenant_id", "record", "record_id")
+    )
     work.sql(
         f"INSERT INTO account_facts ({columns}) VALUES ({', '.join(['%s'] * len(row))})"
         f" ON CONFLICT (tenant_id, record, record_id) DO UPDATE SET {updates} WHERE account_facts.version < excluded.version",
@@ -138,7 +140,8 @@ def overview(work: Work, account_id: str) -> JSON:
         ],
         "requests_open": sum(row.status not in ("resolved", "closed") for row in requests),
         "recent_requests": [
-            {"id": row.record_id, "number": row.number, "subject": row.title, "status": row.status} for row in requests[:10]
+            {"id": row.record_id, "number": row.number, "subject": row.title, "status": row.status}
+            for row in requests[:10]
         ],
         "contacts_count": len(kinds.get("contact", [])),
         "activities_open": sum(row.status == "open" for row in kinds.get("activity", [])),
@@ -164,4 +167,7 @@ def _totals(orders: list[Any], receivables: list[Any], today: dt.date) -> list[J
         add(row.currency, "receivable_open", row.amount)
         if row.happened_on is not None and row.happened_on < today:
             add(row.currency, "overdue", row.amount)
-    return [{"currency": currency, **{name: f.plain(value) for name, value in of.items()}} for currency, of in sorted(sums.items())]
+    return [
+        {"currency": currency, **{name: f.plain(value) for name, value in of.items()}}
+        for currency, of in sorted(sums.items())
+    ]

@@ -47,5 +47,6 @@ def look_up(database: Any, secret: str) -> Any:
     """The row of a secret in any tenant, or None."""
     with database.operations() as connection:
         return connection.exec_driver_sql(
-            "SELECT tenant_id, hash, kind, user_id, holder_id, expires_at, used FROM secrets WHERE hash = %s", (digest(secret),)
+            "SELECT tenant_id, hash, kind, user_id, holder_id, expires_at, used FROM secrets WHERE hash = %s",
+            (digest(secret),),
         ).first()

@@ -11,7 +11,8 @@ metadata = metadata_of("identity")
 
 
 class Tenant(Stored, record=contracts.Tenant):
-    pass
+    ops = True
+    __table_args__ = (Index("uq_tenants_slug", "slug", unique=True),)
 
 
 class Team(Stored, record=contracts.Team):
@@ -49,6 +50,7 @@ secrets = Table(
     Column("holder_id", Uuid(as_uuid=False), nullable=False),
     Column("expires_at", DateTime(timezone=True)),
     Column("used", Boolean, nullable=False),
+    info={"ops": True},
 )
 Index("ix_secrets_hash", secrets.c.hash)
 Index("ix_secrets_holder", secrets.c.tenant_id, secrets.c.holder_id)

@@ -30,8 +30,18 @@ _SELLING = (
 )
 ROLES: dict[str, Grants] = {
     "Administrator": {"*": {"*": "all"}},
-    "Sales manager": {**_EVERYDAY, **{record: {"*": "all"} for record in _SELLING}, "sales.receivable": {"read": "all"}, "sales.pipeline": {"read": "all"}},
-    "Salesperson": {**_EVERYDAY, **{record: {"*": "own", "create": "own"} for record in _SELLING}, "sales.receivable": {"read": "own"}, "sales.pipeline": {"read": "all"}},
+    "Sales manager": {
+        **_EVERYDAY,
+        **{record: {"*": "all"} for record in _SELLING},
+        "sales.receivable": {"read": "all"},
+        "sales.pipeline": {"read": "all"},
+    },
+    "Salesperson": {
+        **_EVERYDAY,
+        **{record: {"*": "own", "create": "own"} for record in _SELLING},
+        "sales.receivable": {"read": "own"},
+        "sales.pipeline": {"read": "all"},
+    },
     "Service agent": {
         **_EVERYDAY,
         "service.request": {"*": "all"},
@@ -45,7 +55,16 @@ ROLES: dict[str, Grants] = {
     },
     "Marketer": {
         **_EVERYDAY,
-        **{record: {"*": "all"} for record in ("marketing.campaign", "marketing.lead", "marketing.segment", "marketing.point-account", "marketing.point-entry")},
+        **{
+            record: {"*": "all"}
+            for record in (
+                "marketing.campaign",
+                "marketing.lead",
+                "marketing.segment",
+                "marketing.point-account",
+                "marketing.point-entry",
+            )
+        },
         "customer.account": {"read": "all"},
         "customer.contact": {"read": "all"},
     },

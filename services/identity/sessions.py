@@ -24,7 +24,12 @@ def _only(context: Context, *actors: str) -> None:
 def _text(params: JSON, *names: str) -> list[str]:
     values = [params.get(name) for name in names]
     if not all(isinstance(value, str) and 0 < len(value) <= 300 for value in values):
-        raise Problem(422, "invalid", "Some fields are not valid.", errors=[{"field": n, "message": "Must be text."} for n in names])
+        raise Problem(
+            422,
+            "invalid",
+            "Some fields are not valid.",
+            errors=[{"field": n, "message": "Must be text."} for n in names],
+        )
     return values  # type: ignore[return-value]
 
 
@@ -39,7 +44,9 @@ def login(runtime: Any, context: Context, params: JSON) -> JSON:
             found = users.where(work, "email_key = %s AND status = 'active'", (email.lower(),))
             if found:
                 user = found[0]
-                hashed = work.sql("SELECT hash FROM passwords WHERE tenant_id = %s AND user_id = %s", (tenant, user.id)).scalar()
+                hashed = work.sql(
+                    "SELECT hash FROM passwords WHERE tenant_id = %s AND user_id = %s", (tenant, user.id)
+                ).scalar()
     if not credentials.verified(hashed, password) or user is None or tenant is None:
         raise REFUSED
     with runtime.database.work(runtime.principal(tenant, "request")) as work:
@@ -67,12 +74,16 @@ def refresh(runtime: Any, context: Context, params: JSON) -> JSON:
     tenant = str(row.tenant_id)
     with runtime.database.work(runtime.principal(tenant, "request")) as work:
         fresh = work.sql(
-            "UPDATE secrets SET used = true WHERE tenant_id = %s AND hash = %s AND NOT used RETURNING user_id", (tenant, row.hash)
+            "UPDATE secrets SET used = true WHERE tenant_id = %s AND hash = %s AND NOT used RETURNING user_id",
+            (tenant, row.hash),
         ).first()
         if fresh is None:
             work.sql("DELETE FROM secrets WHERE tenant_id = %s AND holder_id = %s", (tenant, row.holder_id))
         else:
-            work.sql("DELETE FROM secrets WHERE tenant_id = %s AND holder_id = %s AND kind = 'access'", (tenant, row.holder_id))
+            work.sql(
+                "DELETE FROM secrets WHERE tenant_id = %s AND holder_id = %s AND kind = 'access'",
+                (tenant, row.holder_id),
+            )
             return {"status": 200, "body": _tokens(work, str(row.user_id), str(row.holder_id))}
     raise Problem(401, "token_reused", "This refresh token was used before; the session has ended.")
 
@@ -83,7 +94,10 @@ def logout(runtime: Any, context: Context, params: JSON) -> JSON:
     row = credentials.look_up(runtime.database, token)
     if row is not None and str(row.tenant_id) == context.tenant and row.kind == "access":
         with runtime.database.work(context) as work:
-            work.sql("DELETE FROM secrets WHERE tenant_id = %s AND holder_id = %s AND kind <> 'key'", (context.tenant, row.holder_id))
+            work.sql(
+                "DELETE FROM secrets WHERE tenant_id = %s AND holder_id = %s AND kind <> 'key'",
+                (context.tenant, row.holder_id),
+            )
     return {"status": 204, "body": None}
 
 
@@ -126,8 +140,14 @@ def me(runtime: Any, context: Context, params: JSON) -> JSON:
         tenant = tenants.find(work, context.tenant)
         if user is None or tenant is None:
             raise Problem(404, "not_found", "Only users have a profile.")
-        named = work.sql("SELECT id, name FROM teams WHERE tenant_id = %s AND id = ANY(%s::uuid[])", (work.tenant, list(user.member_of or ())))
-        roles = work.sql("SELECT id, name FROM roles WHERE tenant_id = %s AND id = ANY(%s::uuid[])", (work.tenant, list(user.role_ids or ())))
+        named = work.sql(
+            "SELECT id, name FROM teams WHERE tenant_id = %s AND id = ANY(%s::uuid[])",
+            (work.tenant, list(user.member_of or ())),
+        )
+        roles = work.sql(
+            "SELECT id, name FROM roles WHERE tenant_id = %s AND id = ANY(%s::uuid[])",
+            (work.tenant, list(user.role_ids or ())),
+        )
         return {
             "status": 200,
             "body": {
@@ -146,7 +166,9 @@ def me(runtime: Any, context: Context, params: JSON) -> JSON:
 def find_tenant(runtime: Any, slug: str) -> str | None:
     """The id of a tenant by its short name."""
     with runtime.database.operations() as connection:
-        row = connection.exec_driver_sql("SELECT id FROM tenants WHERE slug = %s AND deleted_at IS NULL", (slug,)).first()
+        row = connection.exec_driver_sql(
+            "SELECT id FROM tenants WHERE slug = %s AND deleted_at IS NULL", (slug,)
+        ).first()
         return None if row is None else str(row.id)
 
 
@@ -169,9 +191,17 @@ def provision(runtime: Any, context: Context, params: JSON) -> JSON:
         )
         tenants.add(work, tenant)
         administrator = seed_roles(work)
-        user = users.add(work, users.make(name=params.get("user_name") or "Administrator", email=email, role_ids=[administrator]))
+        user = users.add(
+            work, users.make(name=params.get("user_name") or "Administrator", email=email, role_ids=[administrator])
+        )
         set_password(work, user.id, password)
         key = api_keys.add(work, api_keys.make(name="First key", user_id=user.id, owner_id=user.id))
         secret = credentials.issue(work, "key", user.id, key.id, None)
-        body = {"tenant_id": tenant_id, "created": True, "user_id": user.id, "api_key": secret, "administrator_role_id": administrator}
+        body = {
+            "tenant_id": tenant_id,
+            "created": True,
+            "user_id": user.id,
+            "api_key": secret,
+            "administrator_role_id": administrator,
+        }
     return {"status": 201, "body": body}

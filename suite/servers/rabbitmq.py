@@ -208,9 +208,9 @@ class RabbitMQ:
     def kill(self) -> None:
         """SIGKILL, as a crash would: what was confirmed is on disk, and `start` finds it on the same ports.
 
-        Save for one thing, measured on 3.10.8: a quorum queue that was declared less than about a second before is not
-        yet in the broker's own directory. It comes back listed but dead (publishing is refused, reading hangs) until it
-        is deleted and declared again. Let a second pass between declaring and killing.
+        Save for what was declared less than about a second before, measured on 3.10.8: the broker writes its registers
+        behind its answers. A classic queue may be gone with its messages; a quorum queue may come back listed but dead
+        (publishing is refused, reading hangs) until it is deleted and declared again.
         """
         self._end()
 

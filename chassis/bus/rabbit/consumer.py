@@ -35,9 +35,7 @@ class Replies:
 
     def send(self, reply_to: str, correlation_id: str, body: bytes) -> None:
         """A reply that cannot leave is dropped: its caller learns nothing and asks again with the same key."""
-        message = amqp.Message(
-            body, content_type="application/json", delivery_mode=1, correlation_id=correlation_id
-        )
+        message = amqp.Message(body, content_type="application/json", delivery_mode=1, correlation_id=correlation_id)
         try:
             self.link.write(lambda channel: publish(channel, "", reply_to, message))
         except Down as error:

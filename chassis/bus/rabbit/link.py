@@ -20,7 +20,7 @@ from amqp.transport import TCPTransport
 HEARTBEAT = 15
 CONNECT_SECONDS = 2.0
 # A broker that has just started answers at once, but its quorum queues need seconds to find their leaders.
-SETUP_SECONDS = 15.0
+SETUP_SECONDS = 5.0
 WRITE_SECONDS = 5.0
 # Accepted work must go on within 5 s of the broker's return, so the pause between two attempts stays well below.
 MAX_PAUSE = 1.5
@@ -75,7 +75,7 @@ def _tolerant_frames(connection: Any, callback: Callable[..., None]) -> Callable
 
 
 class _Connection(amqp.Connection):  # type: ignore[misc]
-    def Transport(self, host: str, connect_timeout: float, ssl: Any = False, *args: Any, **kwargs: Any) -> _Socket:  # noqa: N802
+    def Transport(self, host: str, connect_timeout: float, ssl: Any = False, *args: Any, **kwargs: Any) -> _Socket:
         return _Socket(host, connect_timeout=connect_timeout, socket_settings=kwargs.get("socket_settings"))
 
 
@@ -153,7 +153,8 @@ class Link(Generic[S]):
     def wait(self, seconds: float) -> bool:
         """Whether the connection is up, after waiting for it. What has been down for that long already is not waited
         for, so that an outage makes callers fail at once instead of one after the other."""
-        return self._up.wait(max(0.0, seconds - (time.monotonic() - self._down_since)))
+        # Never zero: green threads that ask again and again would not let the reconnecting one run.
+        return self._up.wait(max(0.02, seconds - (time.monotonic() - self._down_since)))
 
     def write(self, action: Callable[[S], None], seconds: float = WRITE_SECONDS) -> None:
         """Run `action(session)`, which writes whole messages. Raises Down when they did not leave in time."""
@@ -194,7 +195,7 @@ class Link(Generic[S]):
         try:
             self.write(lambda _: self._connection.send_method(spec.Connection.Close, "BsBB", (0, "", 0, 0)), 1.0)
         except Down:
-            pass
+            self.abort()
         self._thread.join(2.0)
         self.abort()
 

@@ -47,7 +47,9 @@ class _Session:
         self.room = room
         while len(self.waiting) > room and not self.ended:
             self.settled.clear()
-            if (len(self.waiting) > room and not self.ended) and not self.settled.wait(max(0.0, end - time.monotonic())):
+            if (len(self.waiting) > room and not self.ended) and not self.settled.wait(
+                max(0.0, end - time.monotonic())
+            ):
                 return False
         return not self.ended
 

@@ -28,6 +28,13 @@ def echo(request):
     return {"echo": request}
 
 
+def crash(broker):
+    """SIGKILL. RabbitMQ 3.10 writes a new queue's name to disk up to two seconds late, and killed before that it comes
+    back with a queue that answers nobody: a fault of first deployments that no client can mend, and not meant here."""
+    threading.Event().wait(3)
+    broker.kill()
+
+
 def call_properties(**changes):
     properties = {
         "content_type": "application/json",
@@ -89,14 +96,14 @@ def test_a_broken_connection_answers_pending_calls_unknown_and_later_calls_work(
     def handler(request):
         entered.set()
         if request["slow"]:
-            threading.Event().wait(3)
+            threading.Event().wait(6)
         return {}
 
     service = rabbit.service(rpc=handler).start()
     with ThreadPoolExecutor(1) as pool:
         pending = pool.submit(rabbit.call, service, {"slow": True}, 60)
         entered.wait(10)
-        broker.kill()
+        crash(broker)
         begin = time.monotonic()
         with pytest.raises(OutcomeUnknown):
             pending.result(10)
@@ -118,7 +125,7 @@ def test_after_a_restart_of_the_broker_events_go_on_and_none_that_was_confirmed_
     service.stop()
     before = [rabbit.event("sales.order.placed", n=n) for n in range(20)]
     assert rabbit.publisher.publish(before) == [Outcome.CONFIRMED] * 20
-    broker.kill()
+    crash(broker)
     assert rabbit.publisher.publish([rabbit.event("sales.order.placed")]) == [Outcome.FAILED]
     broker.start()
     service.start()
@@ -130,7 +137,7 @@ def test_after_a_restart_of_the_broker_events_go_on_and_none_that_was_confirmed_
 
 def test_a_service_that_starts_before_the_broker_serves_as_soon_as_there_is_one(rabbit, broker):
     service = rabbit.service(rpc=echo)
-    broker.kill()
+    crash(broker)
     running = rabbit.transport.serve([service.endpoint], {"rpc"})
     service.running = running
     assert running.ready() == {f"{service.name}.rpc": False}
@@ -196,7 +203,7 @@ def test_a_deleted_queue_comes_back_with_its_bindings(rabbit, raw):
 def test_declaring_twice_changes_nothing_and_without_a_broker_is_unavailable(rabbit, broker):
     endpoints = [rabbit.service("stock", keys=[rabbit.key("sales.#")], rpc=echo).endpoint]
     rabbit.transport.declare(endpoints)
-    broker.kill()
+    crash(broker)
     with pytest.raises(BusUnavailable):
         rabbit.transport.declare(endpoints)
 

@@ -42,7 +42,11 @@ def test_a_saga_message_reaches_the_service_that_it_names(site):
 
 def test_a_message_that_nobody_wants_is_unroutable_and_the_others_of_its_batch_are_confirmed(site):
     service = site.service("stock", keys=[site.key("sales.order.placed")]).start()
-    batch = [site.event("sales.order.placed", n=1), site.event("sales.order.lost"), site.event("sales.order.placed", n=2)]
+    batch = [
+        site.event("sales.order.placed", n=1),
+        site.event("sales.order.lost"),
+        site.event("sales.order.placed", n=2),
+    ]
     assert site.publisher.publish(batch) == [Outcome.CONFIRMED, Outcome.UNROUTABLE, Outcome.CONFIRMED]
     assert {service.events.get(timeout=PATIENCE) for _ in range(2)} == {batch[0].body, batch[2].body}
 

@@ -13,7 +13,13 @@ from hypothesis import strategies as st
 from chassis.bus.wire import Undecodable, decode, encode
 
 text = st.text(st.characters(blacklist_categories=("Cs",), blacklist_characters="\0"))
-scalars = st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | text | st.floats(allow_nan=False, allow_infinity=False)
+scalars = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**64 - 1)
+    | text
+    | st.floats(allow_nan=False, allow_infinity=False)
+)
 values = st.recursive(scalars, lambda inner: st.lists(inner) | st.dictionaries(text, inner), max_leaves=20)
 
 

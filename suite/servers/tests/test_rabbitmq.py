@@ -36,11 +36,15 @@ def take(url, queue):
 
 
 def put_and_let_the_broker_note_the_queue(url, queue, kind, files):
-    """As `put`, and wait for the broker's directory of quorum queues on disk: see `RabbitMQ.kill` for why."""
+    """As `put`, and wait until the queue stands in the broker's files: `RabbitMQ.kill` says why."""
     put(url, queue, kind)
-    if kind == "quorum":
-        (directory,) = files.glob("mnesia/*/quorum/*/names.dets")
-        assert wait_until(lambda: queue.encode() in directory.read_bytes(), 20)
+    (node,) = files.glob("mnesia/guanxi-*@localhost")
+    registers = ["LATEST.LOG", "rabbit_durable_queue.*"]
+
+    def noted(*patterns):
+        return any(queue.encode() in one.read_bytes() for pattern in patterns for one in node.glob(pattern))
+
+    assert wait_until(lambda: noted(*registers) and (kind == "classic" or noted("quorum/*/names.dets")), 20)
 
 
 def test_messages_ports_and_user_survive_a_restart(rabbitmq):

@@ -238,6 +238,15 @@ def upgrade() -> None:
     op.create_index("ix_sagas_due", "sagas", ["due_at"], unique=False, postgresql_where=sa.text("ended_at IS NULL"))
     op.create_index("ix_sagas_record", "sagas", ["tenant_id", "record_id", "started_at"], unique=False)
     op.create_table(
+        "timers",
+        sa.Column("tenant_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("tenant_id", "name", "key", name=op.f("pk_timers")),
+    )
+    op.create_index("ix_timers_due", "timers", ["due_at"], unique=False)
+    op.create_table(
         "unsent",
         sa.Column("seq", sa.BigInteger(), sa.Identity(always=True), nullable=False),
         sa.Column("tenant_id", sa.Uuid(as_uuid=False), nullable=False),

@@ -141,6 +141,7 @@ def upgrade() -> None:
         sa.Column("custom", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_roles")),
         sa.UniqueConstraint("tenant_id", "name_key", name=op.f("uq_roles_tenant_id_name_key")),
+        info={"insert_only": False, "ops": False},
     )
     op.create_index("ix_roles_name", "roles", ["tenant_id", "name_key", "id"], unique=False)
     op.create_index("ix_roles_owner_id", "roles", ["tenant_id", "owner_id", "id"], unique=False)
@@ -177,6 +178,7 @@ def upgrade() -> None:
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("used", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("tenant_id", "hash", name=op.f("pk_secrets")),
+        info={"ops": True},
     )
     op.create_index("ix_secrets_hash", "secrets", ["hash"], unique=False)
     op.create_index("ix_secrets_holder", "secrets", ["tenant_id", "holder_id"], unique=False)
@@ -199,6 +201,7 @@ def upgrade() -> None:
         sa.Column("custom", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.ForeignKeyConstraint(["tenant_id", "parent_id"], ["teams.tenant_id", "teams.id"], name="fk_teams_parent_id"),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_teams")),
+        info={"insert_only": False, "ops": False},
     )
     op.create_index("ix_teams_name", "teams", ["tenant_id", "name_key", "id"], unique=False)
     op.create_index("ix_teams_owner_id", "teams", ["tenant_id", "owner_id", "id"], unique=False)
@@ -224,10 +227,21 @@ def upgrade() -> None:
         sa.Column("external_ids", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("custom", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_tenants")),
+        info={"insert_only": False, "ops": True},
     )
     op.create_index("ix_tenants_owner_id", "tenants", ["tenant_id", "owner_id", "id"], unique=False)
     op.create_index("ix_tenants_slug", "tenants", ["tenant_id", "slug_key", "id"], unique=False)
     op.create_index("ix_tenants_team_id", "tenants", ["tenant_id", "team_id", "id"], unique=False)
+    op.create_index("uq_tenants_slug", "tenants", ["slug"], unique=True)
+    op.create_table(
+        "timers",
+        sa.Column("tenant_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("tenant_id", "name", "key", name=op.f("pk_timers")),
+    )
+    op.create_index("ix_timers_due", "timers", ["due_at"], unique=False)
     op.create_table(
         "unsent",
         sa.Column("seq", sa.BigInteger(), sa.Identity(always=True), nullable=False),
@@ -273,6 +287,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_users")),
         sa.UniqueConstraint("tenant_id", "email_key", name=op.f("uq_users_tenant_id_email_key")),
+        info={"insert_only": False, "ops": False},
     )
     op.create_index("ix_users_email", "users", ["tenant_id", "email_key", "id"], unique=False)
     op.create_index("ix_users_manager_id", "users", ["tenant_id", "manager_id", "id"], unique=False)
@@ -302,10 +317,12 @@ def upgrade() -> None:
         sa.Column("custom", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.ForeignKeyConstraint(["tenant_id", "user_id"], ["users.tenant_id", "users.id"], name="fk_api_keys_user_id"),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_api_keys")),
+        info={"insert_only": False, "ops": False},
     )
     op.create_index("ix_api_keys_name", "api_keys", ["tenant_id", "name_key", "id"], unique=False)
     op.create_index("ix_api_keys_owner_id", "api_keys", ["tenant_id", "owner_id", "id"], unique=False)
     op.create_index("ix_api_keys_team_id", "api_keys", ["tenant_id", "team_id", "id"], unique=False)
     op.create_index("ix_api_keys_user_id", "api_keys", ["tenant_id", "user_id", "id"], unique=False)
     install_common(op)
-    protect(op, "passwords", "roles", "secrets", "teams", "tenants", "users", "api_keys")
+    protect(op, "passwords", "roles", "teams", "users", "api_keys")
+    protect(op, "secrets", "tenants", ops=True)

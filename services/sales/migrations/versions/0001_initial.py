@@ -1,0 +1,438 @@
+"""Initial."""
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
+
+from chassis.migrations import install_common, protect
+
+revision = "0001"
+down_revision = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "asked",
+        sa.Column("tenant_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("saga_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("step", sa.Integer(), nullable=False),
+        sa.Column("undone", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("tenant_id", "saga_id", "step", name=op.f("pk_asked")),
+    )
+    op.create_table(
+        "changes",
+        sa.Column("tenant_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("record_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("record", sa.Text(), nullable=False),
+        sa.Column("type", sa.Text(), nullable=False),
+        sa.Column("changed", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("previous", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("snapshot", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("private", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("actor", sa.Text(), nullable=False),
+        sa.Column("cause", sa.Text(), nullable=False),
+        sa.Column("correlation_id", sa.Text(), nullable=False),
+        sa.Column("causation_id", sa.Text(), nullable=False),
+        sa.Column("traceparent", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("tenant_id", "record_id", "version", "at", name=op.f("pk_changes")),
+        postgresql_partition_by="RANGE (at)",
+    )
+    op.create_table(
+        "copies",
+        sa.Column("tenant_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("record", sa.Text(), nullable=False),
+        sa.Column("id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("deleted", sa.Boolean(), nullable=False),
+        sa.Column("data", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.PrimaryKeyConstraint("tenant_id", "record", "id", name=op.f("pk_copies")),
+    )
+    op.create_table(
+        "counters",
+        sa.Column("tenant_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("value", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("tenant_id", "name", name=op.f("pk_counters")),
+    )
+    op.create_table(
+        "credit_holds",
+        sa.Column("tenant_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("order_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("account_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("amount", sa.Numeric(), nullable=False),
+        sa.Column("currency", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("tenant_id", "order_id", name=op.f("pk_credit_holds")),
+    )
+    op.create_index("ix_credit_holds_account", "credit_holds", ["tenant_id", "account_id"], unique=False)
+    op.create_table(
+        "dead_letters",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("queue", sa.Text(), nullable=False),
+        sa.Column("raw", sa.LargeBinary(), nullable=False),
+        sa.Column("headers", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_dead_letters")),
+    )
+    op.create_table(
+        "external_ids",
+        sa.Column("tenant_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("record", sa.Text(), nullable=False),
+        sa.Column("system", sa.Text(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("record_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.PrimaryKeyConstraint("tenant_id", "record", "system", "key", name=op.f("pk_external_ids")),
+    )
+    op.create_table(
+        "idempotency",
+        sa.Column("tenant_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("principal", sa.Text(), nullable=False),
+        sa.Column("route", sa.Text(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("body_hash", sa.Text(), nullable=False),
+        sa.Column("answer", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("tenant_id", "principal", "route", "key", name=op.f("pk_idempotency")),
+    )
+    op.create_index("ix_idempotency_at", "idempotency", ["at"], unique=False)
+    op.create_table(
+        "inbox",
+        sa.Column("tenant_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("consumer", sa.Text(), nullable=False),
+        sa.Column("event_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("seq", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("type", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("error", sa.Text(), nullable=True),
+        sa.Column("body", sa.LargeBinary(), nullable=True),
+        sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("tenant_id", "consumer", "event_id", name=op.f("pk_inbox")),
+    )
+    op.create_index(
+        "ix_inbox_subject",
+        "inbox",
+        ["tenant_id", "consumer", "subject", "seq"],
+        unique=False,
+        postgresql_where=sa.text("state = 'parked'"),
+    )
+    op.create_index(
+        "ix_inbox_waiting", "inbox", ["due_at", "seq"], unique=False, postgresql_where=sa.text("state = 'parked'")
+    )
+    op.create_table(
+        "orders",
+        sa.Column("tenant_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("number", sa.Text(), nullable=True),
+        sa.Column("number_key", sa.Text(collation="C"), nullable=True),
+        sa.Column("account_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("account_name", sa.Text(), nullable=True),
+        sa.Column("currency", sa.Text(), nullable=False),
+        sa.Column("ordered_on", sa.Date(), nullable=False),
+        sa.Column("required_on", sa.Date(), nullable=True),
+        sa.Column("warehouse_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("shipper_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("ship_to", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("ship_name", sa.Text(), nullable=True),
+        sa.Column("lines", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("net", sa.Numeric(), nullable=True),
+        sa.Column("net_currency", sa.Text(), nullable=True),
+        sa.Column("tax", sa.Numeric(), nullable=True),
+        sa.Column("tax_currency", sa.Text(), nullable=True),
+        sa.Column("freight", sa.Numeric(), nullable=True),
+        sa.Column("freight_currency", sa.Text(), nullable=True),
+        sa.Column("total", sa.Numeric(), nullable=True),
+        sa.Column("total_currency", sa.Text(), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("reason_detail", sa.Text(), nullable=True),
+        sa.Column("placed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("confirmed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("shipped_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("status", sa.Text(), nullable=True),
+        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("created_by", sa.Text(), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("updated_by", sa.Text(), nullable=False),
+        sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("owner_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("team_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("external_ids", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("custom", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.CheckConstraint("total >= 0", name=op.f("ck_orders_total")),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_orders")),
+        info={"insert_only": False, "ops": False},
+    )
+    op.create_index("ix_orders_account_id", "orders", ["tenant_id", "account_id", "id"], unique=False)
+    op.create_index("ix_orders_currency", "orders", ["tenant_id", "currency", "id"], unique=False)
+    op.create_index("ix_orders_number", "orders", ["tenant_id", "number_key", "id"], unique=False)
+    op.create_index("ix_orders_ordered_on", "orders", ["tenant_id", "ordered_on", "id"], unique=False)
+    op.create_index("ix_orders_owner_id", "orders", ["tenant_id", "owner_id", "id"], unique=False)
+    op.create_index("ix_orders_placed_at", "orders", ["tenant_id", "placed_at", "id"], unique=False)
+    op.create_index("ix_orders_status", "orders", ["tenant_id", "status", "id"], unique=False)
+    op.create_index("ix_orders_team_id", "orders", ["tenant_id", "team_id", "id"], unique=False)
+    op.create_index("ix_orders_total", "orders", ["tenant_id", "total", "id"], unique=False)
+    op.create_table(
+        "payments",
+        sa.Column("tenant_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("number", sa.Text(), nullable=True),
+        sa.Column("number_key", sa.Text(collation="C"), nullable=True),
+        sa.Column("account_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("amount", sa.Numeric(), nullable=False),
+        sa.Column("amount_currency", sa.Text(), nullable=False),
+        sa.Column("received_on", sa.Date(), nullable=False),
+        sa.Column("reference", sa.Text(), nullable=True),
+        sa.Column("reference_key", sa.Text(collation="C"), nullable=True),
+        sa.Column("allocations", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("unallocated", sa.Numeric(), nullable=True),
+        sa.Column("unallocated_currency", sa.Text(), nullable=True),
+        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("created_by", sa.Text(), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("updated_by", sa.Text(), nullable=False),
+        sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("owner_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("team_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("external_ids", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("custom", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_payments")),
+        info={"insert_only": True, "ops": False},
+    )
+    op.create_index("ix_payments_account_id", "payments", ["tenant_id", "account_id", "id"], unique=False)
+    op.create_index("ix_payments_amount", "payments", ["tenant_id", "amount", "id"], unique=False)
+    op.create_index("ix_payments_number", "payments", ["tenant_id", "number_key", "id"], unique=False)
+    op.create_index("ix_payments_owner_id", "payments", ["tenant_id", "owner_id", "id"], unique=False)
+    op.create_index("ix_payments_received_on", "payments", ["tenant_id", "received_on", "id"], unique=False)
+    op.create_index("ix_payments_reference", "payments", ["tenant_id", "reference_key", "id"], unique=False)
+    op.create_index("ix_payments_team_id", "payments", ["tenant_id", "team_id", "id"], unique=False)
+    op.create_table(
+        "pipelines",
+        sa.Column("tenant_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("name_key", sa.Text(collation="C"), nullable=False),
+        sa.Column("stages", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("default", sa.Boolean(), nullable=True),
+        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("created_by", sa.Text(), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("updated_by", sa.Text(), nullable=False),
+        sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("owner_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("team_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("external_ids", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("custom", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_pipelines")),
+        info={"insert_only": False, "ops": False},
+    )
+    op.create_index("ix_pipelines_name", "pipelines", ["tenant_id", "name_key", "id"], unique=False)
+    op.create_index("ix_pipelines_owner_id", "pipelines", ["tenant_id", "owner_id", "id"], unique=False)
+    op.create_index("ix_pipelines_team_id", "pipelines", ["tenant_id", "team_id", "id"], unique=False)
+    op.create_table(
+        "sagas",
+        sa.Column("tenant_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("record_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("steps", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("data", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("detail", sa.Text(), nullable=False),
+        sa.Column("actor", sa.Text(), nullable=False),
+        sa.Column("correlation_id", sa.Text(), nullable=False),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("deadline_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_sagas")),
+    )
+    op.create_index("ix_sagas_due", "sagas", ["due_at"], unique=False, postgresql_where=sa.text("ended_at IS NULL"))
+    op.create_index("ix_sagas_record", "sagas", ["tenant_id", "record_id", "started_at"], unique=False)
+    op.create_table(
+        "targets",
+        sa.Column("tenant_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("name_key", sa.Text(collation="C"), nullable=False),
+        sa.Column("user_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("starts_on", sa.Date(), nullable=False),
+        sa.Column("ends_on", sa.Date(), nullable=False),
+        sa.Column("value", sa.Numeric(), nullable=False),
+        sa.Column("value_currency", sa.Text(), nullable=False),
+        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("created_by", sa.Text(), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("updated_by", sa.Text(), nullable=False),
+        sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("owner_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("team_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("external_ids", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("custom", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_targets")),
+        info={"insert_only": False, "ops": False},
+    )
+    op.create_index("ix_targets_name", "targets", ["tenant_id", "name_key", "id"], unique=False)
+    op.create_index("ix_targets_owner_id", "targets", ["tenant_id", "owner_id", "id"], unique=False)
+    op.create_index("ix_targets_starts_on", "targets", ["tenant_id", "starts_on", "id"], unique=False)
+    op.create_index("ix_targets_team_id", "targets", ["tenant_id", "team_id", "id"], unique=False)
+    op.create_index("ix_targets_user_id", "targets", ["tenant_id", "user_id", "id"], unique=False)
+    op.create_table(
+        "timers",
+        sa.Column("tenant_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("tenant_id", "name", "key", name=op.f("pk_timers")),
+    )
+    op.create_index("ix_timers_due", "timers", ["due_at"], unique=False)
+    op.create_table(
+        "unsent",
+        sa.Column("seq", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("tenant_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("record_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("version", sa.Integer(), nullable=True),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("message_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("service", sa.Text(), nullable=True),
+        sa.Column("body", sa.LargeBinary(), nullable=True),
+        sa.Column("queued_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+        sa.PrimaryKeyConstraint("seq", name=op.f("pk_unsent")),
+    )
+    op.create_table(
+        "opportunities",
+        sa.Column("tenant_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("name_key", sa.Text(collation="C"), nullable=False),
+        sa.Column("account_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("contact_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("pipeline_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("stage_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("stage_name", sa.Text(), nullable=True),
+        sa.Column("stage_name_key", sa.Text(collation="C"), nullable=True),
+        sa.Column("probability", sa.Numeric(), nullable=True),
+        sa.Column("value", sa.Numeric(), nullable=True),
+        sa.Column("value_currency", sa.Text(), nullable=True),
+        sa.Column("expected_on", sa.Date(), nullable=True),
+        sa.Column("competitor", sa.Text(), nullable=True),
+        sa.Column("lead_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("lost_reason", sa.Text(), nullable=True),
+        sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("status", sa.Text(), nullable=True),
+        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("created_by", sa.Text(), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("updated_by", sa.Text(), nullable=False),
+        sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("owner_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("team_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("external_ids", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("custom", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "pipeline_id"], ["pipelines.tenant_id", "pipelines.id"], name="fk_opportunities_pipeline_id"
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_opportunities")),
+        info={"insert_only": False, "ops": False},
+    )
+    op.create_index("ix_opportunities_account_id", "opportunities", ["tenant_id", "account_id", "id"], unique=False)
+    op.create_index("ix_opportunities_expected_on", "opportunities", ["tenant_id", "expected_on", "id"], unique=False)
+    op.create_index("ix_opportunities_lead_id", "opportunities", ["tenant_id", "lead_id", "id"], unique=False)
+    op.create_index("ix_opportunities_name", "opportunities", ["tenant_id", "name_key", "id"], unique=False)
+    op.create_index("ix_opportunities_owner_id", "opportunities", ["tenant_id", "owner_id", "id"], unique=False)
+    op.create_index("ix_opportunities_pipeline_id", "opportunities", ["tenant_id", "pipeline_id", "id"], unique=False)
+    op.create_index("ix_opportunities_stage_name", "opportunities", ["tenant_id", "stage_name_key", "id"], unique=False)
+    op.create_index("ix_opportunities_status", "opportunities", ["tenant_id", "status", "id"], unique=False)
+    op.create_index("ix_opportunities_team_id", "opportunities", ["tenant_id", "team_id", "id"], unique=False)
+    op.create_index("ix_opportunities_value", "opportunities", ["tenant_id", "value", "id"], unique=False)
+    op.create_table(
+        "receivables",
+        sa.Column("tenant_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("number", sa.Text(), nullable=True),
+        sa.Column("number_key", sa.Text(collation="C"), nullable=True),
+        sa.Column("order_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("account_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("amount", sa.Numeric(), nullable=True),
+        sa.Column("amount_currency", sa.Text(), nullable=True),
+        sa.Column("net", sa.Numeric(), nullable=True),
+        sa.Column("net_currency", sa.Text(), nullable=True),
+        sa.Column("open", sa.Numeric(), nullable=True),
+        sa.Column("open_currency", sa.Text(), nullable=True),
+        sa.Column("due_on", sa.Date(), nullable=True),
+        sa.Column("overdue", sa.Boolean(), nullable=True),
+        sa.Column("status", sa.Text(), nullable=True),
+        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("created_by", sa.Text(), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("updated_by", sa.Text(), nullable=False),
+        sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("owner_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("team_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("external_ids", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("custom", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.CheckConstraint("open <= amount", name=op.f("ck_receivables_amount")),
+        sa.CheckConstraint("open >= 0", name=op.f("ck_receivables_open")),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "order_id"], ["orders.tenant_id", "orders.id"], name="fk_receivables_order_id"
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_receivables")),
+        sa.UniqueConstraint("tenant_id", "order_id", name=op.f("uq_receivables_tenant_id_order_id")),
+        info={"insert_only": False, "ops": False},
+    )
+    op.create_index("ix_receivables_account_id", "receivables", ["tenant_id", "account_id", "id"], unique=False)
+    op.create_index("ix_receivables_amount", "receivables", ["tenant_id", "amount", "id"], unique=False)
+    op.create_index("ix_receivables_due_on", "receivables", ["tenant_id", "due_on", "id"], unique=False)
+    op.create_index("ix_receivables_number", "receivables", ["tenant_id", "number_key", "id"], unique=False)
+    op.create_index("ix_receivables_open", "receivables", ["tenant_id", "open", "id"], unique=False)
+    op.create_index("ix_receivables_order_id", "receivables", ["tenant_id", "order_id", "id"], unique=False)
+    op.create_index("ix_receivables_overdue", "receivables", ["tenant_id", "overdue", "id"], unique=False)
+    op.create_index(
+        "ix_receivables_owed",
+        "receivables",
+        ["tenant_id", "account_id", "open_currency"],
+        unique=False,
+        postgresql_where=sa.text("status IN ('open', 'partly_paid')"),
+    )
+    op.create_index("ix_receivables_owner_id", "receivables", ["tenant_id", "owner_id", "id"], unique=False)
+    op.create_index("ix_receivables_status", "receivables", ["tenant_id", "status", "id"], unique=False)
+    op.create_index("ix_receivables_team_id", "receivables", ["tenant_id", "team_id", "id"], unique=False)
+    op.create_table(
+        "receivable_entries",
+        sa.Column("tenant_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("receivable_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("account_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("amount", sa.Numeric(), nullable=False),
+        sa.Column("currency", sa.Text(), nullable=False),
+        sa.Column("cause", sa.Text(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint(
+            "kind IN ('opened', 'paid', 'reversed', 'refunded', 'written_off')", name=op.f("ck_receivable_entries_kind")
+        ),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "receivable_id"],
+            ["receivables.tenant_id", "receivables.id"],
+            name="fk_receivable_entries_receivable_id",
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_receivable_entries")),
+        sa.UniqueConstraint(
+            "tenant_id", "receivable_id", "cause", name=op.f("uq_receivable_entries_tenant_id_receivable_id_cause")
+        ),
+    )
+    install_common(op)
+    protect(op, "credit_holds", "orders", "pipelines", "targets", "opportunities", "receivables", "receivable_entries")
+    protect(op, "payments", insert_only=True)
