@@ -12,7 +12,7 @@ RUNTIME := .venv/.runtime
 DEV := .venv/.dev
 
 # Order: what fails fastest and explains most comes first. One process per group, because some patch the whole process.
-TEST_GROUPS ?= contracts chassis $(sort $(wildcard services/*/)) gateway suite $(sort $(wildcard tests/*/))
+TEST_GROUPS ?= contracts chassis/tests chassis/bus $(sort $(wildcard services/*/)) gateway suite $(sort $(wildcard tests/*/))
 
 # Real input for tests that import it; they skip, and say so, where it is not there.
 export GUANXI_SHARED_DATA ?= $(abspath ../shared/data)

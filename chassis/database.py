@@ -86,6 +86,8 @@ class Work:
         self.connection, self.context, self.clock, self.service = connection, context, clock, service
         self.changes: list[Change] = []
         self.messages: list[Message] = []
+        self.known: set[tuple[str, str]] = set()
+        """References, (record, id), that were found good in this transaction."""
         self.reveal: dict[str, Any] = {}
         """Secrets for this one answer: added to its body, kept nowhere."""
 

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from marshmallow import ValidationError
 
 from chassis import inbox, methods, saga, timers
-from chassis.bus.ports import BusUnavailable, Caller, Endpoint, OutcomeUnknown
+from chassis.bus.ports import BusUnavailable, Caller, Endpoint, OutcomeUnknown, Publisher
 from chassis.bus.wire import decode
 from chassis.clock import Clock
 from chassis.context import Context, Signer, service_context
@@ -89,9 +89,11 @@ class Runtime:
         self.queries = {query.name: handle for query, handle in definition.queries}
         self.copies: dict[str, tuple[str, ...]] = dict(definition.copies)
         if self.name != "identity" and definition.stores:
-            self.copies |= {"identity.user": USER, "identity.team": ("name",)}
+            self.copies = {"identity.user": USER, "identity.team": ("name",)} | self.copies
         self.reactions = [*self._copying(), *definition.reactions]
         self.settings: Any = None
+        self.publisher: Publisher | None = None
+        """Set by the launcher where there is a broker; only what is published to outsiders goes this way."""
 
     def _copying(self) -> Iterable[Reaction]:
         if self.copies:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
+from collections.abc import Iterator
 
 _SPECIAL = str.maketrans(
     {
@@ -29,3 +31,88 @@ def fold(value: str) -> str:
     decomposed = unicodedata.normalize("NFKD", value.translate(_SPECIAL))
     bare = "".join(char for char in decomposed if not unicodedata.combining(char))
     return " ".join(unicodedata.normalize("NFC", bare).casefold().split())
+
+
+HAN = "〇\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f"
+LONGEST_WORD = 40
+LONGEST_NAME = 30
+_PART = re.compile(rf"[{HAN}]+|[^\W_{HAN}]+")
+_HAN_RUN = re.compile(rf"[{HAN}]+")
+_PIECE = re.compile(r"[\s@,;:/|()]+")
+_PHONE = re.compile(r"\+?[0-9 ()./-]{5,40}")
+FEWEST_DIGITS = 5
+
+
+def parts(value: str) -> list[tuple[int, int]]:
+    """Where the words and the runs of Han characters stand in a text, as (start, end)."""
+    return [found.span() for found in _PART.finditer(value)]
+
+
+def words(value: str) -> list[str]:
+    """The folded words of a text in their order, without Han: `Müller & Söhne 北京` → `muller`, `sohne`."""
+    return [part[:LONGEST_WORD] for part in _PART.findall(fold(value)) if not _HAN_RUN.match(part)]
+
+
+def compounds(value: str) -> list[str]:
+    """What punctuation divides, written as one word: `O'Brien` → `obrien`, `j.smith@acme.com` → `jsmith`, `acmecom`."""
+    found = []
+    for piece in _PIECE.split(fold(value)):
+        divided = [part for part in _PART.findall(piece) if not _HAN_RUN.match(part)]
+        if len(divided) > 1:
+            found.append("".join(divided)[:LONGEST_WORD])
+    return found
+
+
+def han_runs(value: str) -> list[str]:
+    """The unbroken runs of Han characters."""
+    return _HAN_RUN.findall(fold(value))
+
+
+def han_ngrams(value: str) -> list[str]:
+    """Each Han character and each pair of neighbours: `中国银行` → the four and `中国`, `国银`, `银行`."""
+    grams = []
+    for run in han_runs(value):
+        grams += [*run, *(run[at : at + 2] for at in range(len(run) - 1))]
+    return grams
+
+
+def pinyin_forms(value: str) -> list[str]:
+    """How Han names are typed in Latin letters, from every character on, in full and by initials (two at least).
+
+    `中国银行` → `zhongguoyinhang`, `guoyinhang`, `yinhang`, `hang`; `zgyh`, `gyh`, `yh`. A first character with several
+    readings, as surnames have, gives a form for each. Long runs are sentences, not names, and have none.
+    """
+    forms: dict[str, None] = {}
+    for run in han_runs(value):
+        if len(run) <= LONGEST_NAME:
+            forms.update(dict.fromkeys(_forms(run)))
+    return list(forms)
+
+
+def _forms(run: str) -> Iterator[str]:
+    # The dictionaries of readings take a moment to load, and texts without Han never need them.
+    from pypinyin import Style, lazy_pinyin, pinyin
+
+    syllables = lazy_pinyin(run, errors="ignore")
+    if len(syllables) != len(run):
+        return
+    others = {reading for reading in pinyin(run[0], style=Style.NORMAL, heteronym=True)[0] if reading.isalpha()}
+    readings = [syllables, *([other, *syllables[1:]] for other in sorted(others - {syllables[0]}))]
+    for reading in readings:
+        for at in range(len(reading) if reading is syllables else 1):
+            full = "".join(reading[at:])
+            yield full[:LONGEST_WORD]
+            if "v" in full:
+                # The dictionaries write ü as v; people also type u.
+                yield full.replace("v", "u")[:LONGEST_WORD]
+            if len(reading) - at > 1:
+                yield "".join(syllable[0] for syllable in reading[at:])
+
+
+def phone_digits(value: str) -> str:
+    """The digits of what is written like a phone number, else an empty text: `+49 (30) 007-4321` → `49300074321`."""
+    folded = fold(value)
+    if not _PHONE.fullmatch(folded):
+        return ""
+    digits = "".join(char for char in folded if char.isdigit())
+    return digits if len(digits) >= FEWEST_DIGITS else ""

@@ -14,7 +14,8 @@ class EventSubscription(
 ):
     """An outsider's view of the feed: what `user_id` may see, published to an exchange of its own.
 
-    `amqp_url` carries a password and is only in the answer that makes the subscription.
+    `amqp_url` carries a password and is only in the answer that makes or activates the subscription; it is null where
+    the installation has no broker. `position` is how far it is published by now.
     """
 
     name = f.Text(required=True, filter=True, search=3, label=("Name", "名称"))
@@ -29,6 +30,7 @@ class EventSubscription(
     amqp_user = f.Text(computed=True, max=100, label=("Broker user", "消息服务器用户"))
     amqp_url = f.Text(computed=True, max=500, label=("Address", "地址"))
     position = f.Integer(computed=True, least=0, most=2**62, label=("Published up to", "已发布到"))
+    replayed_at = f.Instant(computed=True, label=("Replayed at", "重放时间"))
     status = f.State(
         {"active": (("Active", "有效"), ("paused",)), "paused": (("Paused", "暂停"), ("active",))},
         filter=True,
@@ -37,6 +39,22 @@ class EventSubscription(
 
 
 SubscriptionReplayed = Event("eventlog.event-subscription.replayed", of=EventSubscription)
+SubscriptionPaused = Event("eventlog.event-subscription.paused", of=EventSubscription)
+SubscriptionActivated = Event("eventlog.event-subscription.activated", of=EventSubscription)
 replay = Command(
     "eventlog.event-subscription.replay", on=EventSubscription, emits=SubscriptionReplayed, label=("Replay", "重放")
+)
+pause = Command(
+    "eventlog.event-subscription.pause",
+    on=EventSubscription,
+    errors=("wrong_state",),
+    emits=SubscriptionPaused,
+    label=("Pause", "暂停"),
+)
+activate = Command(
+    "eventlog.event-subscription.activate",
+    on=EventSubscription,
+    errors=("wrong_state",),
+    emits=SubscriptionActivated,
+    label=("Activate", "启用"),
 )

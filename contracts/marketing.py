@@ -5,6 +5,9 @@ from __future__ import annotations
 from contracts import fields as f
 from contracts.records import INSERT_ONLY, READ_ONLY, Command, Event, Part, Record
 
+# An order in a currency of small units is worth more points than 32 bits hold; every JSON reader holds these exactly.
+MOST_POINTS = 10**15
+
 
 class Campaign(
     Record, name="marketing.campaign", collection="campaigns", label=("Campaign", "市场活动"), subtitle=("status",)
@@ -94,7 +97,9 @@ class PointAccount(
     """The points of one account: the sum of its entries."""
 
     account_id = f.Ref("customer.account", computed=True, filter=True, label=("Account", "客户"))
-    balance = f.Integer(computed=True, filter=True, sort=True, label=("Balance", "余额"))
+    balance = f.Integer(
+        computed=True, least=-MOST_POINTS, most=MOST_POINTS, filter=True, sort=True, label=("Balance", "余额")
+    )
 
 
 class PointEntry(
@@ -108,7 +113,7 @@ class PointEntry(
     """One entry of the points ledger: earned by a paid order, given back by its opposite, or adjusted by hand."""
 
     account_id = f.Ref("customer.account", required=True, once=True, filter=True, label=("Account", "客户"))
-    points = f.Integer(required=True, once=True, label=("Points", "积分"))
+    points = f.Integer(required=True, once=True, least=-MOST_POINTS, most=MOST_POINTS, label=("Points", "积分"))
     kind = f.Choice(
         {"earned": ("Earned", "获得"), "reversed": ("Given back", "退回"), "adjusted": ("Adjusted", "调整")},
         computed=True,
@@ -137,6 +142,7 @@ CampaignFinished = Event("marketing.campaign.finished", of=Campaign)
 LeadQualified = Event("marketing.lead.qualified", of=Lead)
 LeadDisqualified = Event("marketing.lead.disqualified", of=Lead)
 LeadConverted = Event("marketing.lead.converted", of=Lead)
+BalanceUpdated = Event("marketing.point-account.updated", of=PointAccount)
 
 launch = Command(
     "marketing.campaign.launch", on=Campaign, errors=("wrong_state",), emits=CampaignLaunched, label=("Launch", "启动")

@@ -58,6 +58,7 @@ class Delivery(
 
 NotificationRead = Event("notify.notification.read", of=Notification)
 DeliverySent = Event("notify.delivery.sent", of=Delivery)
+DeliveryDelayed = Event("notify.delivery.delayed", of=Delivery)
 DeliveryFailed = Event("notify.delivery.failed", of=Delivery)
 read = Command(
     "notify.notification.read",

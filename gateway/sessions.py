@@ -100,7 +100,8 @@ class Session:
     def logout(self, req: falcon.Request, resp: falcon.Response) -> None:
         parameters.none(req)
         try:
-            answers.send(resp, self._services.ask(req.context.caller, "identity", "identity.logout", {}))
+            token = req.get_header("Authorization", default="").partition(" ")[2].strip()
+            answers.send(resp, self._services.ask(req.context.caller, "identity", "identity.logout", {"token": token}))
         finally:
             self._authenticator.forget(req)
 

@@ -1,13 +1,13 @@
 """The message bus: remote calls, events and saga messages between services.
 
 Only this package knows Nameko, AMQP and eventlet. A service hands plain callables over (`ports.Endpoint`) and gets a
-`Caller` and a `Publisher` back; whether RabbitMQ or the same process carries the bytes is a setting (`transport.connect`).
-Importing this module is light and patches nothing, because the gateway's threads use the client without eventlet.
+`Caller` and a `Publisher` back; whether RabbitMQ or the same process carries the bytes is a setting
+(`transport.connect`). Importing this module is light and patches nothing, because the gateway's threads use the client
+without eventlet.
 """
 
 from __future__ import annotations
 
-import sys
 import warnings
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
@@ -26,7 +26,7 @@ def start() -> None:
     """
     global _patched
     with warnings.catch_warnings():
-        # eventlet announces on every import that it is in maintenance mode; docs/adr says why this package keeps it.
+        # eventlet says on every import that it is in maintenance mode, which is why only this package knows it.
         warnings.simplefilter("ignore")
         import eventlet
         from eventlet.support import psycopg2_patcher
@@ -53,8 +53,7 @@ def offload(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     """
     if not _patched:
         return function(*args, **kwargs)
-    tpool = sys.modules.get("eventlet.tpool")
-    if tpool is None:
-        from eventlet import tpool
+    from eventlet import tpool
+
     result: R = tpool.execute(function, *args, **kwargs)
     return result

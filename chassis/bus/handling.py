@@ -101,12 +101,12 @@ def _answer(endpoint: Endpoint, delivery: Delivery) -> None:
 
 def _take(endpoint: Endpoint, delivery: Delivery, handler: Callable[[bytes], None] | None) -> None:
     if handler is None:
-        endpoint.undecodable(delivery.queue, delivery.body, delivery.headers, f"no handler for {delivery.kind}")
+        _set_aside(endpoint, delivery, f"no handler for {delivery.kind}")
         return
     try:
         handler(delivery.body)
     except wire.Undecodable as error:
-        endpoint.undecodable(delivery.queue, delivery.body, delivery.headers, str(error))
+        _set_aside(endpoint, delivery, str(error))
 
 
 def _readable(endpoint: Endpoint, delivery: Delivery) -> dict[str, Any] | None:
@@ -120,6 +120,16 @@ def _readable(endpoint: Endpoint, delivery: Delivery) -> dict[str, Any] | None:
             problem = "the body is no JSON object"
         except wire.Undecodable as error:
             problem = str(error)
-    log.warning("%s: an unreadable message was set aside: %s", delivery.queue, problem)
-    endpoint.undecodable(delivery.queue, delivery.body, delivery.headers, problem)
+    _set_aside(endpoint, delivery, problem)
     return None
+
+
+def _set_aside(endpoint: Endpoint, delivery: Delivery, reason: str) -> None:
+    """Headers come from anywhere, so they are given as texts that a database can store."""
+    log.warning("%s: an unreadable message was set aside: %s", delivery.queue, reason)
+    headers = {_storable(name): _storable(value) for name, value in delivery.headers.items()}
+    endpoint.undecodable(delivery.queue, delivery.body, headers, reason)
+
+
+def _storable(value: object) -> str:
+    return str(value).replace("\0", "").encode(errors="replace").decode()

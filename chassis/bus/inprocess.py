@@ -30,11 +30,13 @@ RETRY_SECONDS = (1.0, 5.0)
 class _Call:
     """A request on its way; see `handling.Delivery`."""
 
-    kind, problem = "rpc", None
+    kind = "rpc"
+    problem: str | None = None
 
     def __init__(self, queue: _Queue, body: bytes, deadline: float) -> None:
         self._queue, self.queue = queue, f"rpc-{queue.endpoint.service}"
-        self.body, self.headers = body, {"deadline": deadline}
+        self.body = body
+        self.headers: Mapping[str, Any] = {"deadline": deadline}
         self.deadline = deadline
         self.reply: bytes | None = None
         self.answered = threading.Event()
@@ -60,7 +62,7 @@ class _Call:
 class _Message:
     """One subscriber's copy of a published message; see `handling.Delivery`."""
 
-    problem = None
+    problem: str | None = None
 
     def __init__(self, kind: str, queue: str, item: Outgoing, settled: Callable[[bool], None]) -> None:
         self.kind, self.queue, self.body = kind, queue, item.body
@@ -111,7 +113,11 @@ class _Queue:
             return "message" if self.endpoint.message and item.routing_key == self.endpoint.service else None
         if not (self.endpoint.event or self.endpoint.event_batch):
             return None
-        return "event" if any(_matches(item, *binding) for binding in self.endpoint.bindings()) else None
+        words = item.routing_key.split(".")
+        bound = any(
+            exchange == item.exchange and _matches(key.split("."), words) for exchange, key in self.endpoint.bindings()
+        )
+        return "event" if bound else None
 
 
 class _Feed:
@@ -249,7 +255,10 @@ class InProcessTransport(Transport):
         return _Caller(self._queues)
 
 
-def _matches(item: Outgoing, exchange: str, key: str) -> bool:
-    if item.exchange != exchange:
-        return False
-    return item.routing_key == key or (key.endswith(".#") and f"{item.routing_key}.".startswith(key[:-1]))
+def _matches(pattern: list[str], words: list[str]) -> bool:
+    """AMQP's topic rule: `*` is exactly one word, `#` any number of them."""
+    if not pattern:
+        return not words
+    if pattern[0] == "#":
+        return any(_matches(pattern[1:], words[skipped:]) for skipped in range(len(words) + 1))
+    return bool(words) and pattern[0] in ("*", words[0]) and _matches(pattern[1:], words[1:])

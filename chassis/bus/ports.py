@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Protocol
@@ -63,8 +63,8 @@ class Endpoint:
 
     `rpc` maps a request to a reply. `event` takes one structured CloudEvents body; heavy readers give `event_batch`
     instead, which is called for one batch at a time in the whole system. `event_keys` are event types
-    (`sales.order.placed`) or whole exchanges (`sales.#`). `message` takes saga commands and replies.
-    `undecodable(queue, body, headers, reason)` stores what nobody can read; afterwards the bus forgets the message.
+    (`sales.order.placed`, `sales.order.*`) or whole exchanges (`sales.#`). `message` takes saga commands and replies.
+    `undecodable(queue, body, headers, reason)` stores what nobody can read, headers as texts; then the bus forgets it.
     A handler that returns has taken the message over; one that raises gets it again later.
     """
 
@@ -74,7 +74,7 @@ class Endpoint:
     event_batch: Callable[[list[bytes]], None] | None
     event_keys: tuple[str, ...]
     message: Callable[[bytes], None] | None
-    undecodable: Callable[[str, bytes, Mapping[str, Any], str], None]
+    undecodable: Callable[[str, bytes, dict[str, str], str], None]
     batch_size: int = 500
     rpc_workers: int = 16
     event_workers: int = 8

@@ -79,8 +79,13 @@ def copy_of(work: Work, record: str, record_id: str, *, lock: bool = False) -> J
 
 
 def check(work: Work, record: type[Record], entities: Sequence[tuple[Stored, JSON | None]]) -> None:
-    """Every reference into another service that is new in these records must lead to a living record there (422)."""
-    known: set[tuple[str, str]] = set()
+    """Every reference into another service that is new in these records must lead to a living record there (422).
+
+    What follows from an event or a saga may refer to a record that was deleted since: a cause that was accepted has its
+    effect, and refusing it here would only make a dead letter of it.
+    """
+    follows = work.context.cause.startswith(("event:", "saga:"))
+    known = work.known
     for name, target, path in _outward(record):
         if target not in work.service.copies:
             continue
@@ -90,7 +95,7 @@ def check(work: Work, record: type[Record], entities: Sequence[tuple[Stored, JSO
                     continue
                 if before is not None and value in _before(before, name, path):
                     continue
-                if copy_of(work, target, value) is None:
+                if copy_of(work, target, value) is None and not follows:
                     raise invalid({where: "There is no such record."}, code="unknown_reference")
                 known.add((target, value))
 

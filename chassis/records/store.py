@@ -38,7 +38,7 @@ class Store(Generic[S]):
         self.schema = stored.record()
         self._computes: list[Callable[[S, Work], None]] = []
         self._guards: list[Callable[[S, Work], None]] = []
-        self._created: list[Callable[[S, Work], None]] = []
+        self._created: list[Callable[[S, Work], Event | None]] = []
         self.commands: dict[str, tuple[Command, Callable[..., Any]]] = {}
         columns = ", ".join(f'"{name}"' for name in stored.column_names())
         self.select = f'SELECT {columns} FROM "{self.table}"'
@@ -67,8 +67,11 @@ class Store(Generic[S]):
         self._guards.append(rule)
         return rule
 
-    def creates(self, rule: Callable[[S, Work], None]) -> Callable[[S, Work], None]:
-        """Run when a principal creates a record, before it is written: what else must happen in this transaction."""
+    def creates(self, rule: Callable[[S, Work], Event | None]) -> Callable[[S, Work], Event | None]:
+        """Run when a principal creates a record, before it is written: what else must happen in this transaction.
+
+        An event that the rule returns takes the place of `<record>.created`.
+        """
         self._created.append(rule)
         return rule
 
@@ -127,13 +130,13 @@ class Store(Generic[S]):
 
     def create(self, work: Work, data: JSON, *, record_id: str | None = None) -> S:
         """A new record from its request body; its owner is the acting user unless the body names another."""
-        entity = self._new(work, data)
+        entity, event = self._new(work, data)
         if record_id:
             entity.id = record_id
-        self.add(work, entity)
+        self.add(work, entity, event=event)
         return entity
 
-    def _new(self, work: Work, data: JSON) -> S:
+    def _new(self, work: Work, data: JSON) -> tuple[S, Event | None]:
         context = work.context
         granted = scope(context, self.name, "create")
         if granted == "none":
@@ -150,9 +153,10 @@ class Store(Generic[S]):
             entity.team_id = context.teams[0]
         if not covers(context, granted, entity.owner_id, entity.team_id):
             raise forbidden("create", f"{self.record.collection} of others")
+        event = None
         for rule in self._created:
-            rule(entity, work)
-        return entity
+            event = rule(entity, work) or event
+        return entity, event
 
     def update(self, work: Work, record_id: str, patch: JSON, if_match: str | None = None) -> S:
         """Apply a merge patch. Writers who saw an older version pass where their fields are disjoint from the others'."""

@@ -17,6 +17,7 @@ class Identity(Service):
         "identity.refresh": sessions.refresh,
         "identity.logout": sessions.logout,
         "identity.authenticate": sessions.authenticate,
+        "identity.context_of": sessions.context_of,
         "identity.me": sessions.me,
         "identity.provision": sessions.provision,
     }

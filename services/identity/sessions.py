@@ -8,7 +8,9 @@ from chassis.context import Context, service_context
 from chassis.database import Work
 from chassis.errors import Problem, forbidden
 from chassis.ids import new_id
+from contracts.fields import parse_uuid
 from services.identity import credentials
+from services.identity.models import User
 from services.identity.people import api_keys, effective, set_password, tenants, users
 from services.identity.seeds import seed_roles
 
@@ -117,19 +119,33 @@ def authenticate(runtime: Any, context: Context, params: JSON) -> JSON:
             raise Problem(401, "unauthenticated", "The token's user is not active.")
         if row.kind == "key" and api_keys.find(work, str(row.holder_id)) is None:
             raise Problem(401, "unauthenticated", "The key was deleted.")
-        grants, masks = effective(work, user)
+        actor = f"key:{row.holder_id}" if row.kind == "key" else f"user:{row.user_id}"
+        return {"status": 200, "body": _described(work, user, actor)}
+
+
+def context_of(runtime: Any, context: Context, params: JSON) -> JSON:
+    """What a user may do now, as `authenticate` answers it: for services that act for him without his token."""
+    if not context.actor.startswith("service:"):
+        raise forbidden("call", "this method")
+    (user_id,) = _text(params, "user_id")
+    with runtime.database.reading(context) as work:
+        user = users.find(work, parse_uuid(user_id))
+        if user is None or user.status != "active":
+            raise Problem(404, "not_found", "There is no such active user.")
+        return {"status": 200, "body": _described(work, user, f"user:{user.id}")}
+
+
+def _described(work: Work, user: User, actor: str) -> JSON:
+    grants, masks = effective(work, user)
     return {
-        "status": 200,
-        "body": {
-            "tenant": tenant,
-            "actor": f"key:{row.holder_id}" if row.kind == "key" else f"user:{row.user_id}",
-            "user_id": str(row.user_id),
-            "teams": list(user.member_of or ()),
-            "grants": grants,
-            "masks": masks,
-            "zone": user.zone,
-            "locale": user.locale,
-        },
+        "tenant": work.tenant,
+        "actor": actor,
+        "user_id": user.id,
+        "teams": list(user.member_of or ()),
+        "grants": grants,
+        "masks": masks,
+        "zone": user.zone,
+        "locale": user.locale,
     }
 
 
@@ -192,11 +208,18 @@ def provision(runtime: Any, context: Context, params: JSON) -> JSON:
         tenants.add(work, tenant)
         administrator = seed_roles(work)
         user = users.add(
-            work, users.make(name=params.get("user_name") or "Administrator", email=email, role_ids=[administrator])
+            work,
+            users.make(
+                name=params.get("user_name") or "Administrator",
+                email=email,
+                role_ids=[administrator],
+                gets_copies=bool(params.get("gets_copies")),
+            ),
         )
         set_password(work, user.id, password)
         key = api_keys.add(work, api_keys.make(name="First key", user_id=user.id, owner_id=user.id))
-        secret = credentials.issue(work, "key", user.id, key.id, None)
+        # Whoever provisions may bring the key, so that it is on his disk before it opens anything.
+        secret = credentials.issue(work, "key", user.id, key.id, None, secret=params.get("api_key"))
         body = {
             "tenant_id": tenant_id,
             "created": True,

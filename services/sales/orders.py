@@ -22,11 +22,12 @@ orders = Store(Order)
 def what_it_costs(order: Order, work: Work) -> None:
     """Only a draft is priced: from placing on, the prices are agreed."""
     if order.status == "draft":
-        _account_allows(order, work)
+        allow_account(order, work)
         pricing.price(order, work)
 
 
-def _account_allows(order: Order, work: Work) -> None:
+def allow_account(order: Order, work: Work) -> None:
+    """The account exists and may order in this currency; its name is kept with the order."""
     if order.was and order.was["account_id"] == order.account_id and order.was["currency"] == order.currency:
         return
     account = copy_of(work, "customer.account", order.account_id)

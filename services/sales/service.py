@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from chassis.service import Service
 from contracts import sales as contracts
-from services.sales import importing, pipeline
-from services.sales.orders import orders
+from services.sales import pipeline
+from services.sales.history import orders
 from services.sales.payments import payments
 from services.sales.pipeline import on_tenant_created, opportunities, pipelines, targets
 from services.sales.receivables import overdue, receivables
@@ -31,7 +31,6 @@ class Sales(Service):
         "inventory.warehouse": ("name",),
         "inventory.shipper": ("name",),
     }
-    methods = {"sales.import_history": importing.import_history}
 
 
 service = Sales

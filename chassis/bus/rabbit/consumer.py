@@ -6,6 +6,7 @@ import logging
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -81,7 +82,8 @@ class RabbitDelivery:
         self.kind, self.queue = inflow.kind, inflow.queue
         self.body = message.body.encode() if isinstance(message.body, str) else bytes(message.body)
         self._properties: Mapping[str, Any] = message.properties
-        self.headers: Mapping[str, Any] = message.headers or {}
+        own = {name: value for name, value in self._properties.items() if name != "application_headers"}
+        self.headers: Mapping[str, Any] = own | self._properties.get("application_headers", {})
         self.inflow, self.tag = inflow, message.delivery_tag
         self._replies = replies
         self.problem = self._find_problem()
@@ -102,7 +104,8 @@ class RabbitDelivery:
         eventlet.spawn_after(random.uniform(*RETRY_SECONDS), self.inflow.reject, self.tag)
 
     def release(self) -> None:
-        """Nothing to do: closing the connection returns what was not acknowledged."""
+        """Another replica may take it at once, while this one still finishes what it has begun."""
+        self.inflow.reject(self.tag)
 
     def _find_problem(self) -> str | None:
         content_type = self._properties.get("content_type", "")
@@ -144,10 +147,8 @@ class RabbitFeed:
         return self.link.connected
 
     def cancel(self) -> None:
-        try:
+        with suppress(Down):  # Without a connection nothing is consumed either.
             self.link.write(_cancel, 1.0)
-        except Down:
-            pass  # Without a connection nothing is consumed either.
 
     def finish(self, deliveries: Sequence[Delivery]) -> None:
         tags: dict[_Inflow, list[int]] = {}

@@ -9,6 +9,7 @@ import struct
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Generic, TypeVar
 from urllib.parse import unquote, urlsplit
 
@@ -25,6 +26,9 @@ WRITE_SECONDS = 5.0
 # Accepted work must go on within 5 s of the broker's return, so the pause between two attempts stays well below.
 MAX_PAUSE = 1.5
 LARGEST_READ = 16384
+# How long written bytes may stay unacknowledged. py-amqp's second is too short for a busy machine; without any limit a
+# black hole is noticed after minutes.
+SOCKET_SETTINGS = {socket.TCP_USER_TIMEOUT: 10_000} if hasattr(socket, "TCP_USER_TIMEOUT") else {}
 CONTENT_HEADER = 2  # the type of the frame that holds a message's properties
 
 S = TypeVar("S")
@@ -92,8 +96,7 @@ def connect(url: str, name: str, **callbacks: Any) -> Any:
         connect_timeout=CONNECT_SECONDS,
         frame_handler=_tolerant_frames,
         heartbeat=HEARTBEAT,
-        # py-amqp's second is too short for a busy machine; without any limit a black hole is noticed after minutes.
-        socket_settings={getattr(socket, "TCP_USER_TIMEOUT", 18): 10_000},
+        socket_settings=SOCKET_SETTINGS,
         **callbacks,
     )
     connection.connect()
@@ -184,10 +187,8 @@ class Link(Generic[S]):
 
     def abort(self) -> None:
         """Break the connection; the thread notices at once and opens a new one."""
-        try:
+        with suppress(OSError, AttributeError):  # It may be gone already.
             self._socket.sock.shutdown(socket.SHUT_RDWR)
-        except (OSError, AttributeError):
-            pass  # It is gone already.
 
     def close(self) -> None:
         """Say good-bye if the broker listens and end the thread."""

@@ -66,7 +66,8 @@ def test_a_call_that_nobody_can_answer_is_set_aside_and_the_service_lives(rabbit
     service = rabbit.service(rpc=lambda request: seen.append(request) or {}).start()
     link.publish(raw, "", f"rpc-{service.name}", amqp.Message(body, **call_properties(**changes)))
     queue, stored, _, reason = service.dead.get(timeout=10)
-    assert (queue, stored) == (f"rpc-{service.name}", body) and reason
+    assert (queue, stored) == (f"rpc-{service.name}", body)
+    assert reason
     assert rabbit.call(service, {"n": 1}) == {}
     assert seen == [{"n": 1}]
 

@@ -29,7 +29,21 @@ def test_an_event_reaches_every_service_that_subscribed_to_it_and_no_other(site)
     assert site.publisher.publish([placed, shipped]) == [Outcome.CONFIRMED] * 2
     assert first.events.get(timeout=PATIENCE) == placed.body
     assert {second.events.get(timeout=PATIENCE) for _ in range(2)} == {placed.body, shipped.body}
-    assert first.events.empty() and second.events.empty()
+    assert first.events.empty()
+    assert second.events.empty()
+
+
+def test_a_star_subscribes_to_one_word_and_a_hash_to_any_number(site):
+    kinds = ["sales.order.placed", "sales.order", "sales.order.line.added", "sales.quote.placed"]
+    events = [site.event(kind) for kind in kinds]
+    everything = site.service("search", keys=[site.key("sales.#")]).start()
+    orders = site.service("stock", keys=[site.key("sales.order.*")]).start()
+    placed = site.service("notify", keys=[site.key("sales.*.placed")]).start()
+    site.relay(*events)
+    for service, expected in ((everything, range(4)), (orders, [0]), (placed, [0, 3])):
+        arrived = {service.events.get(timeout=PATIENCE) for _ in expected}
+        assert arrived == {events[n].body for n in expected}
+        assert service.events.empty()
 
 
 def test_a_saga_message_reaches_the_service_that_it_names(site):
@@ -135,7 +149,8 @@ def test_an_undecodable_event_is_set_aside_and_the_service_goes_on(site):
     assert site.publisher.publish(broken) == [Outcome.CONFIRMED] * 5
     letters = [service.dead.get(timeout=PATIENCE) for _ in broken]
     assert {letter[1] for letter in letters} == {item.body for item in broken}
-    assert {letter[0] for letter in letters} == {f"evt-{service.name}"} and all(letter[3] for letter in letters)
+    assert {letter[0] for letter in letters} == {f"evt-{service.name}"}
+    assert all(letter[3] for letter in letters)
     good = site.event("sales.order.placed")
     site.relay(good)
     assert service.events.get(timeout=PATIENCE) == good.body

@@ -51,12 +51,27 @@ def test_a_repeated_key_is_refused_in_any_layout(value, space):
 @pytest.mark.parametrize(
     "value",
     [
-        uuid.UUID(int=1), datetime.datetime(2026, 1, 1), datetime.date(2026, 1, 1), decimal.Decimal(1), (1,), {1}, b"x",
-        Colour.RED, float("nan"), float("inf"), {1: 2}, {"a": {None: 1}}, 2**64, -(2**63) - 1, "\ud800", "a\0b", {"\0": 1},
+        uuid.UUID(int=1),
+        datetime.datetime(2026, 1, 1),
+        datetime.date(2026, 1, 1),
+        decimal.Decimal(1),
+        (1,),
+        {1},
+        b"x",
+        Colour.RED,
+        float("nan"),
+        float("inf"),
+        {1: 2},
+        {"a": {None: 1}},
+        2**64,
+        -(2**63) - 1,
+        "\ud800",
+        "a\0b",
+        {"\0": 1},
         object(),
     ],
     ids=repr,
-)  # fmt: skip
+)
 def test_only_plain_json_values_are_encoded(value):
     with pytest.raises(TypeError):
         encode({"items": [value]})
@@ -65,13 +80,34 @@ def test_only_plain_json_values_are_encoded(value):
 @pytest.mark.parametrize(
     "body",
     [
-        b"", b"{", b"NaN", b"[Infinity]", b"[-Infinity]", b"[1e999]", b'{"a":1,"a":2}', b'{"a" :":x","a" :1}', b'{"a":1,"\\u0061":2}',
-        b'["\\u0000"]', b'{"\\u0000":1}', b'["a\0b"]', b'["\\ud800"]', b'["\\udc00"]', b'["\xff"]', b'["\xed\xa0\x80"]',
-        b"[18446744073709551616]", b"[-9223372036854775809]", b"[" + b"9" * 5000 + b"]", nested(65), nested(5000), b"\xef\xbb\xbf{}", b"{} {}",
-        b"{'a':1}", b"[1,]",
+        b"",
+        b"{",
+        b"NaN",
+        b"[Infinity]",
+        b"[-Infinity]",
+        b"[1e999]",
+        b'{"a":1,"a":2}',
+        b'{"a" :":x","a" :1}',
+        b'{"a":1,"\\u0061":2}',
+        b'["\\u0000"]',
+        b'{"\\u0000":1}',
+        b'["a\0b"]',
+        b'["\\ud800"]',
+        b'["\\udc00"]',
+        b'["\xff"]',
+        b'["\xed\xa0\x80"]',
+        b"[18446744073709551616]",
+        b"[-9223372036854775809]",
+        b"[" + b"9" * 5000 + b"]",
+        nested(65),
+        nested(5000),
+        b"\xef\xbb\xbf{}",
+        b"{} {}",
+        b"{'a':1}",
+        b"[1,]",
     ],
     ids=lambda body: repr(body[:24]),
-)  # fmt: skip
+)
 def test_unsafe_or_ambiguous_json_is_refused(body):
     with pytest.raises(Undecodable):
         decode(body)

@@ -140,6 +140,7 @@ def upgrade() -> None:
         sa.Column("ship_to", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("ship_name", sa.Text(), nullable=True),
         sa.Column("lines", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("history", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("net", sa.Numeric(), nullable=True),
         sa.Column("net_currency", sa.Text(), nullable=True),
         sa.Column("tax", sa.Numeric(), nullable=True),

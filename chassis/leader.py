@@ -1,0 +1,115 @@
+"""The relay process of a service: one leader at a time publishes, retries, ends overdue sagas and rings alarms.
+
+The leader is who holds an advisory lock on a direct connection, which also listens for new rows. A leader that dies
+loses its connection and with it the lock, so another takes over within a second.
+"""
+
+from __future__ import annotations
+
+import logging
+import select
+import threading
+import time
+from typing import Any
+
+import psycopg2
+from sqlalchemy.engine import make_url
+
+from chassis import relay
+from chassis.bus.ports import Publisher
+from chassis.errors import Problem
+from chassis.service import Runtime
+
+log = logging.getLogger("guanxi")
+LOCK = "SELECT pg_try_advisory_lock(hashtext('guanxi relay'))"
+IDLE = 0.25
+LONGEST_WAIT = 5.0
+
+
+class Leader:
+    """Runs in two threads of its own: publishing, and housekeeping (retries, sagas, alarms, timers)."""
+
+    def __init__(self, runtime: Runtime, publisher: Publisher, direct_url: str) -> None:
+        self._runtime, self._publisher, self._url = runtime, publisher, direct_url
+        self._stopping = threading.Event()
+        self._threads: list[threading.Thread] = []
+        self.leading = False
+        self.published_at = 0.0
+
+    def start(self) -> None:
+        for work in (self._publish, self._keep_house):
+            thread = threading.Thread(target=self._forever, args=(work,), daemon=True, name=f"{self._runtime.name}-relay")
+            thread.start()
+            self._threads.append(thread)
+
+    def stop(self, grace: float = 5) -> None:
+        """End after the window under way; what is unsent is published by the next leader."""
+        self._stopping.set()
+        end = time.monotonic() + grace
+        for thread in self._threads:
+            thread.join(max(0.0, end - time.monotonic()))
+        self._publisher.close()
+
+    def _forever(self, work: Any) -> None:
+        wait = 0.5
+        while not self._stopping.is_set():
+            try:
+                work()
+                wait = 0.5
+            except (Problem, psycopg2.Error) as error:
+                log.warning("relay of %s waits %.1f s: %s", self._runtime.name, wait, str(error).strip())
+            except Exception:
+                log.exception("relay of %s failed", self._runtime.name)
+            self.leading = False
+            self._stopping.wait(wait)
+            wait = min(wait * 2, LONGEST_WAIT)
+
+    def _publish(self) -> None:
+        """Lead while the connection lives: publish what is there, then wait to be told of more."""
+        url = make_url(self._url)
+        connection = psycopg2.connect(
+            host=url.host, port=url.port, user=url.username, password=url.password, dbname=url.database, connect_timeout=5
+        )
+        try:
+            connection.autocommit = True
+            with connection.cursor() as cursor:
+                while not self._stopping.is_set():
+                    cursor.execute(LOCK)
+                    if cursor.fetchone()[0]:
+                        break
+                    self._stopping.wait(1.0)
+                cursor.execute("LISTEN unsent")
+            self.leading = True
+            failures = 0
+            while not self._stopping.is_set():
+                done, left = relay.publish_once(self._runtime.database, self._runtime.name, self._publisher)
+                if done:
+                    self.published_at = time.time()
+                failures = failures + 1 if left else 0
+                if left:
+                    self._stopping.wait(min(0.2 * 2**failures, LONGEST_WAIT))
+                elif not done:
+                    self._await_notice(connection)
+        finally:
+            connection.close()
+
+    def _await_notice(self, connection: Any) -> None:
+        """Until the next NOTIFY, at most a second: the poll is the net under it."""
+        select.select([connection], [], [], 1.0)
+        connection.poll()
+        connection.notifies.clear()
+
+    def _keep_house(self) -> None:
+        runtime = self._runtime
+        due = {timer.name: time.monotonic() for timer in runtime.definition.timers}
+        while not self._stopping.is_set():
+            if not self.leading:
+                self._stopping.wait(IDLE)
+                continue
+            busy = runtime.retry_due() + runtime.sweep_sagas() + runtime.ring_alarms()
+            for timer in runtime.definition.timers:
+                if due[timer.name] <= time.monotonic():
+                    due[timer.name] = time.monotonic() + timer.every.total_seconds()
+                    timer.run(runtime)
+            if not busy:
+                self._stopping.wait(IDLE)

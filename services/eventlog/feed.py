@@ -1,0 +1,147 @@
+"""The feed: events after a position, as far as the reader's grants reach, without what is hidden from him."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from chassis.context import Context
+from chassis.database import Work
+from chassis.errors import bad_request
+from chassis.permissions import hidden, scope
+from contracts.registry import registry
+
+JSON = dict[str, Any]
+MOST = 500
+MOST_TYPES = 50
+LAST = 2**62
+WINDOW = 100_000
+"""How many positions one call looks through at most when grants depend on owner or team."""
+_TYPE = re.compile(r"([a-z]+)\.(?:\*|([a-z]+(?:-[a-z]+)*)\.(?:\*|[a-z]+(?:-[a-z]+)*))", re.ASCII)
+COLUMNS = "e.position, e.record, e.record_id, e.version, e.envelope, e.private"
+
+
+def understood(kind: str) -> bool:
+    """Whether an event type is of the form `sales.order.placed`, `sales.order.*` or `sales.*`, of a known record."""
+    match = _TYPE.fullmatch(kind) if isinstance(kind, str) and len(kind) <= 120 else None
+    if match is None:
+        return False
+    service, record = match.groups()
+    if record is None:
+        return any(one.service == service for one in registry.records.values())
+    return f"{service}.{record}" in registry.records
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What a reader wants and may see: records with the scope of his grant, some of them only in certain types."""
+
+    scopes: dict[str, str]
+    partly: dict[str, set[str]]
+    everything: bool
+
+    @classmethod
+    def of(cls, context: Context, types: list[str]) -> Selection:
+        whole: set[str] = set() if types else set(registry.records)
+        partly: dict[str, set[str]] = {}
+        for kind in types:
+            record, verb = kind.rsplit(".", 1)
+            if verb != "*":
+                partly.setdefault(record, set()).add(kind)
+            elif "." in record:
+                whole.add(record)
+            else:
+                whole |= {name for name, one in registry.records.items() if one.service == record}
+        partly = {record: kinds for record, kinds in partly.items() if record not in whole}
+        scopes = {name: granted for name in whole | set(partly) if (granted := scope(context, name, "read")) != "none"}
+        widest = scope(context, "*", "read") == "all"
+        return cls(
+            scopes, partly, not types and widest and len(scopes) == len(whole) and set(scopes.values()) == {"all"}
+        )
+
+    @property
+    def limited(self) -> bool:
+        """Whether some of it depends on owner or team."""
+        return any(granted != "all" for granted in self.scopes.values())
+
+
+def page(work: Work, after: int, types: list[str], limit: int) -> tuple[list[JSON], int]:
+    """Up to `limit` CloudEvents with `position` behind `after`, and the position to go on from.
+
+    The latter moves on over what is hidden, so an empty page is the end only when it stands still.
+    """
+    context = work.context
+    # Read first: every position up to it is committed, and later ones are left for the next page.
+    head = work.sql("SELECT position FROM feed_positions WHERE tenant_id = %s", (work.tenant,)).scalar() or 0
+    selection = Selection.of(context, types)
+    if head <= after or not selection.scopes:
+        return [], max(head, after)
+    until = min(head, after + WINDOW) if selection.limited else head
+    rows = work.sql(*_select(context, selection, after, until, limit)).all()
+    items = [as_event(context, row) for row in rows]
+    return items, items[-1]["position"] if len(items) == limit else until
+
+
+def _select(context: Context, selection: Selection, after: int, until: int, limit: int) -> tuple[str, JSON]:
+    values: JSON = {"tenant": context.tenant, "after": after, "until": until, "limit": limit}
+    between = "e.tenant_id = %(tenant)s AND e.position > %(after)s AND e.position <= %(until)s"
+    if selection.everything:
+        return f"SELECT {COLUMNS} FROM events e WHERE {between} ORDER BY e.position LIMIT %(limit)s", values
+    values |= {
+        "records": list(selection.scopes),
+        "scopes": list(selection.scopes.values()),
+        "partly": list(selection.partly),
+        "types": [kind for kinds in selection.partly.values() for kind in kinds],
+        "user": context.user_id,
+        "teams": list(context.teams),
+    }
+    # One ordered range of the index for each record: a filter on rare events must not walk the whole log.
+    return (
+        f"SELECT {COLUMNS} FROM unnest(%(records)s::text[], %(scopes)s::text[]) AS wanted (record, scope)"
+        f" CROSS JOIN LATERAL (SELECT * FROM events e WHERE {between} AND e.record = wanted.record"
+        "  AND (wanted.record <> ALL(%(partly)s::text[]) OR e.type = ANY(%(types)s::text[]))"
+        "  AND (wanted.scope = 'all' OR e.owner_id = %(user)s::uuid"
+        "   OR (wanted.scope = 'team' AND e.team_id = ANY(%(teams)s::uuid[])))"
+        "  ORDER BY e.position LIMIT %(limit)s) AS e"
+        " ORDER BY e.position LIMIT %(limit)s",
+        values,
+    )
+
+
+def as_event(context: Context, row: Any) -> JSON:
+    """The CloudEvent of a row with its position, personal fields included, hidden ones left out."""
+    gone = hidden(context, row.record)
+    data = {**row.envelope["data"], **row.private["data"]}
+    data = {name: value for name, value in data.items() if name not in gone}
+    if "previous" in data:
+        before = {**data["previous"], **row.private["previous"]}
+        data["previous"] = {name: value for name, value in before.items() if name not in gone}
+    if "changed" in data:
+        data["changed"] = [name for name in data["changed"] if name not in gone]
+    return {**row.envelope, "data": data, "position": row.position}
+
+
+def whole(params: JSON, name: str, default: int, least: int, most: int) -> int:
+    """A parameter that is a whole number, as a number or its digits. Raises 400."""
+    value = params.get(name)
+    if value is None:
+        return default
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 19:
+        value = int(value)
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+        raise bad_request("bad_parameter", f"Must be a whole number from {least} to {most}.", name)
+    return value
+
+
+def feed(runtime: Any, context: Context, params: JSON) -> JSON:
+    """`eventlog.feed {after, types, limit}` → `{items, next}`."""
+    after, limit = whole(params, "after", 0, 0, LAST), whole(params, "limit", 100, 1, MOST)
+    types = params.get("types") or []
+    if not isinstance(types, list) or len(types) > MOST_TYPES or not all(understood(kind) for kind in types):
+        raise bad_request(
+            "bad_parameter", "Must be event types such as sales.order.placed, sales.order.* or sales.*.", "types"
+        )
+    with runtime.database.reading(context) as work:
+        items, position = page(work, after, types, limit)
+    return {"status": 200, "body": {"items": items, "next": position}}

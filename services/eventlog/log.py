@@ -1,0 +1,133 @@
+"""Writing the log: batches of events become rows with dense positions."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from marshmallow import ValidationError
+
+from chassis import inbox
+from chassis.bus.wire import encode
+from chassis.database import Work
+from chassis.records import references
+from contracts.fields import parse_instant, parse_uuid
+from contracts.registry import registry
+
+JSON = dict[str, Any]
+log = logging.getLogger("guanxi")
+ROW = "(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An event on its way into the log, taken apart into what is searched, what is public and what is personal."""
+
+    tenant: str
+    id: str
+    type: str
+    record: str
+    record_id: str
+    version: int
+    time: dt.datetime
+    owner_id: str | None
+    team_id: str | None
+    envelope: JSON
+    private: JSON
+
+    @classmethod
+    def of(cls, event: JSON) -> Entry:
+        """Raises KeyError, TypeError, ValueError or ValidationError for what is no event of this suite."""
+        data = event["data"]
+        record = str(event["type"]).rsplit(".", 1)[0]
+        before = data.get("previous") or {}
+        personal = _personal(record, data)
+        public = {name: value for name, value in data.items() if name not in personal}
+        if "previous" in data:
+            public["previous"] = {name: value for name, value in before.items() if name not in personal}
+        return cls(
+            tenant=parse_uuid(event["tenant"]),
+            id=parse_uuid(event["id"]),
+            type=event["type"],
+            record=record,
+            record_id=parse_uuid(data["id"]),
+            version=int(data["version"]),
+            time=parse_instant(event["time"]),
+            owner_id=data.get("owner_id"),
+            team_id=data.get("team_id"),
+            envelope={**event, "data": public},
+            private={
+                "data": {name: value for name, value in data.items() if name in personal},
+                "previous": {name: value for name, value in before.items() if name in personal},
+            },
+        )
+
+    def values(self, position: int) -> tuple[Any, ...]:
+        return (
+            self.tenant,
+            position,
+            self.id,
+            self.type,
+            self.record,
+            self.record_id,
+            self.version,
+            self.time,
+            self.owner_id,
+            self.team_id,
+            orjson.dumps(self.envelope).decode(),
+            orjson.dumps(self.private).decode(),
+        )
+
+
+def _personal(record: str, data: JSON) -> set[str]:
+    declared = registry.records.get(record)
+    if declared is None:
+        # Declared by a newer release than this one: which of its fields are personal is not known, so all may be.
+        return set(data) - {"id", "version", "changed", "previous", "deleted_at", "owner_id", "team_id"}
+    return {name for name, field in declared.declared().items() if field.pii}
+
+
+def append(runtime: Any, events: list[JSON]) -> None:
+    """Put a batch into the log: one transaction for each tenant in it. Events that are in the log change nothing."""
+    tenants: dict[str, dict[str, Entry]] = {}
+    for event in events:
+        try:
+            entry = Entry.of(event)
+        except (KeyError, TypeError, ValueError, AttributeError, ValidationError) as error:
+            # Kept apart, or it would come again and again and hold up every event behind it.
+            log.warning("an event that nobody can read was set aside: %s", error)
+            inbox.bury(runtime.database, "evt-eventlog", encode(event), {}, f"no event: {error!r}")
+            continue
+        tenants.setdefault(entry.tenant, {}).setdefault(entry.id, entry)
+    for tenant, entries in tenants.items():
+        with runtime.database.work(runtime.principal(tenant, "event:batch")) as work:
+            _append(work, entries)
+            for entry in entries.values():
+                # A heavy reader has no reactions, so its copies of users are kept here.
+                if entry.record in runtime.copies:
+                    references.keep(work, entry.envelope, runtime.copies[entry.record])
+
+
+def _append(work: Work, entries: dict[str, Entry]) -> None:
+    work.sql("INSERT INTO feed_positions (tenant_id, position) VALUES (%s, 0) ON CONFLICT DO NOTHING", (work.tenant,))
+    position: int = work.sql(
+        "SELECT position FROM feed_positions WHERE tenant_id = %s FOR UPDATE", (work.tenant,)
+    ).scalar_one()
+    # Looked up behind the lock: whatever another batch wrote is committed and seen.
+    known = set(
+        work.sql("SELECT id FROM events WHERE tenant_id = %s AND id = ANY(%s::uuid[])", (work.tenant, list(entries)))
+        .scalars()
+        .all()
+    )
+    fresh = [entry for entry in entries.values() if entry.id not in known]
+    if not fresh:
+        return
+    work.sql(
+        "INSERT INTO events (tenant_id, position, id, type, record, record_id, version, time, owner_id, team_id,"
+        f" envelope, private) VALUES {', '.join([ROW] * len(fresh))}",
+        [value for number, entry in enumerate(fresh, position + 1) for value in entry.values(number)],
+    )
+    work.sql("UPDATE feed_positions SET position = %s WHERE tenant_id = %s", (position + len(fresh), work.tenant))

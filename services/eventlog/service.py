@@ -1,0 +1,30 @@
+"""Eventlog: a table of the log, its answers and its timer."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from chassis.service import Service, Timer
+from services.eventlog import log, subscriptions
+from services.eventlog.changes import changes
+from services.eventlog.feed import feed
+from services.eventlog.publishing import Outside
+
+
+class EventLog(Service):
+    """Every event, for ever: the feed, synchronisation and outsiders' subscriptions."""
+
+    name = "eventlog"
+    stores = (subscriptions.subscriptions,)
+    batch = log.append
+    methods = {
+        "eventlog.feed": feed,
+        "record.changes": changes,
+        "record.get": subscriptions.get,
+        "record.list": subscriptions.listing,
+    }
+    timers = (Timer("publish", dt.timedelta(seconds=0.2), Outside().publish),)
+    alarms = {subscriptions.SHUT_OUT: subscriptions.shut_out}
+
+
+service = EventLog

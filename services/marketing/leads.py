@@ -1,0 +1,33 @@
+"""Leads: people who may become customers, until they do or are given up."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chassis.database import Work
+from chassis.errors import conflict
+from chassis.records import Store
+from contracts import marketing as contracts
+from services.marketing.models import Lead
+
+leads = Store(Lead)
+SETTLED = ("converting", "converted")
+
+
+@leads.guards
+def settled_is_settled(lead: Lead, work: Work) -> None:
+    """While a lead becomes a customer, and afterwards, the customer's records are the ones to edit."""
+    if lead.status in SETTLED:
+        raise conflict("wrong_state", f"A lead that is {lead.status} is not edited.", state=lead.status)
+
+
+@leads.command(contracts.qualify)
+def qualify(lead: Lead, work: Work) -> None:
+    lead.move("qualified")
+    lead.reason = None
+
+
+@leads.command(contracts.disqualify)
+def disqualify(lead: Lead, work: Work, body: Any) -> None:
+    lead.move("disqualified")
+    lead.reason = body.reason

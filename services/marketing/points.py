@@ -1,0 +1,115 @@
+"""Points: a ledger of entries, and the balance of each account as their sum.
+
+A paid order earns one point for each whole unit of its net amount, whatever the currency. When its receivable is no
+longer paid, the opposite entry gives the points back. Orders that were imported as history earn none.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from chassis.database import Work
+from chassis.errors import invalid
+from chassis.ids import derived_id
+from chassis.records import Store
+from chassis.service import on
+from services.marketing.models import PointAccount, PointEntry
+
+point_accounts, point_entries = Store(PointAccount), Store(PointEntry)
+JSON = dict[str, Any]
+
+
+@point_entries.creates
+def adjust(entry: PointEntry, work: Work) -> None:
+    """An entry by hand moves the balance too, and takes no more than there is."""
+    entry.kind = "adjusted"
+    if entry.points == 0:
+        raise invalid({"points": "Must not be zero."})
+    balance = _move(work, entry.account_id, entry.points)
+    if entry.points < 0 and balance < 0:
+        raise invalid({"points": "The balance would fall below zero."}, code="insufficient_points")
+
+
+@on("sales.receivable.*")
+def on_receivable(event: JSON, work: Work) -> None:
+    """Bring the order's entries to what its receivable in the highest version is worth.
+
+    Only the difference is appended, so that events that come twice or late converge: a giving back that was entered may
+    leave the balance below zero, since the points may have been spent.
+    """
+    row = _keep(work, event)
+    if row is None:
+        return
+    order_id, target = row.order_id, 0 if row.history else row.target
+    difference = target - _entered(work, order_id)
+    if difference == 0:
+        return
+    _move(work, row.account_id, difference)
+    point_entries.add(
+        work,
+        point_entries.make(
+            account_id=row.account_id,
+            points=difference,
+            kind="earned" if difference > 0 else "reversed",
+            order_id=order_id,
+            reverses_id=None if difference > 0 else _latest_earned(work, order_id),
+        ),
+    )
+
+
+def _keep(work: Work, event: JSON) -> Any:
+    """Note what this event says. The order's row, locked, or None where the event brings nothing new."""
+    data = event["data"]
+    return work.sql(
+        "INSERT INTO order_points AS known (tenant_id, order_id, version, account_id, target, history)"
+        " VALUES (%s, %s, %s, %s, %s, %s)"
+        " ON CONFLICT (tenant_id, order_id) DO UPDATE SET"
+        "  target = CASE WHEN known.version < excluded.version THEN excluded.target ELSE known.target END,"
+        "  account_id = CASE WHEN known.version < excluded.version THEN excluded.account_id ELSE known.account_id END,"
+        "  version = greatest(known.version, excluded.version), history = known.history OR excluded.history"
+        " WHERE known.version < excluded.version OR (excluded.history AND NOT known.history)"
+        " RETURNING order_id, account_id, target, history",
+        (
+            work.tenant,
+            data["order_id"],
+            data["version"],
+            data["account_id"],
+            _worth(data),
+            event["type"] == "sales.receivable.imported",
+        ),
+    ).first()
+
+
+def _worth(receivable: JSON) -> int:
+    """Whole units of the order's net while the receivable is paid, else nothing."""
+    if receivable["status"] != "paid" or receivable["net"] is None:
+        return 0
+    return int(Decimal(receivable["net"]["amount"]))
+
+
+def _entered(work: Work, order_id: str) -> int:
+    row = work.sql(
+        "SELECT coalesce(sum(points), 0) FROM point_entries WHERE tenant_id = %s AND order_id = %s",
+        (work.tenant, order_id),
+    ).one()
+    return int(row[0])
+
+
+def _latest_earned(work: Work, order_id: str) -> str | None:
+    found = point_entries.where(work, "order_id = %s AND points > 0", (order_id,))
+    return found[-1].id if found else None
+
+
+def _move(work: Work, account_id: str, points: int) -> int:
+    """Change the balance of an account, opening its point account with the first entry. Returns the new balance."""
+    key = derived_id("point-account", work.tenant, account_id)
+    # Two first entries at once: the later one waits here and finds the point account that the earlier one opened.
+    work.sql("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (key,))
+    point_account = point_accounts.find(work, key, lock=True)
+    if point_account is None:
+        point_accounts.add(work, point_accounts.make(id=key, account_id=account_id, balance=points))
+        return points
+    point_account.balance += points
+    point_accounts.save(work, point_account)
+    return int(point_account.balance)

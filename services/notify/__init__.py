@@ -1,0 +1,5 @@
+"""Notify owns notifications, reminders and the log of deliveries by e-mail.
+
+It publishes `notify.*`. It listens to sales (orders), customer (transferred accounts, activities with reminders),
+service (assigned requests), marketing (launched campaigns) and to identity for people's addresses and teams.
+"""

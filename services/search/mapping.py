@@ -1,0 +1,156 @@
+"""From declarations and events to documents: what of a record is searched, by which words and with what weight."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from chassis import text
+from contracts import fields as f
+from contracts.records import Record
+from contracts.registry import registry
+
+JSON = dict[str, Any]
+TITLE_WEIGHT, SUBTITLE_WEIGHT, EXTERNAL_WEIGHT = 5, 1, 8
+PINYIN_FROM = 5
+MOST_WORDS = 2_000
+LONGEST_KEY = 80
+EXTERNAL = "external_ids"
+
+
+@dataclass(frozen=True)
+class Searchable:
+    """How one record is searched: the weight of each field, and the fields whose whole value is a key to it."""
+
+    record: str
+    type: str
+    weights: dict[str, int]
+    keys: frozenset[str]
+    title: str
+    subtitle: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Document:
+    """One version of one record as it goes into the index. `words` are (field, word, weight), each pair once.
+
+    A word that begins with `=` is the whole folded value of a title, a number, an address or another key; one that
+    begins with `~` is a phone number from its end, so that last digits are a prefix.
+    """
+
+    record: str
+    id: str
+    version: int
+    deleted: bool
+    owner_id: str | None
+    team_id: str | None
+    changed_at: dt.datetime
+    title_key: str
+    data: JSON
+    words: tuple[tuple[str, str, int], ...]
+
+
+@cache
+def searchables() -> dict[str, Searchable]:
+    """Every searched record by its name: those that declare a field with a weight."""
+    found = (_searchable(record) for record in registry.load().records.values())
+    return {one.record: one for one in found if one is not None}
+
+
+@cache
+def by_type() -> dict[str, Searchable]:
+    """Searched records by what answers and references call them: `account`, `order`."""
+    return {one.type: one for one in searchables().values()}
+
+
+def _searchable(record: type[Record]) -> Searchable | None:
+    declared = record.declared()
+    weights = {name: field.search for name, field in declared.items() if field.search}
+    if not weights:
+        return None
+    for name, least in (
+        (record.title_field, TITLE_WEIGHT),
+        *((name, SUBTITLE_WEIGHT) for name in record.subtitle_fields),
+    ):
+        if isinstance(declared.get(name), f.Text):
+            weights.setdefault(name, least)
+    keys = {
+        name
+        for name in weights
+        if name in (record.title_field, "number") or isinstance(declared[name], (f.Email, f.Code))
+    }
+    return Searchable(
+        record=record.record_name,
+        type=record.singular,
+        weights={**weights, EXTERNAL: EXTERNAL_WEIGHT},
+        keys=frozenset(keys),
+        title=record.title_field,
+        subtitle=record.subtitle_fields,
+    )
+
+
+def document_of(event: JSON) -> Document | None:
+    """The document of one event, or None where its record is not searched (or not known to this release)."""
+    searchable = searchables().get(event["type"].rsplit(".", 1)[0])
+    if searchable is None:
+        return None
+    data = event["data"]
+    deleted = data.get("deleted_at") is not None or event["type"].endswith(".deleted")
+    shown = (*searchable.weights, searchable.title, *searchable.subtitle)
+    return Document(
+        record=searchable.record,
+        id=event["subject"].split("/", 1)[1],
+        version=event["version"],
+        deleted=deleted,
+        owner_id=data.get("owner_id"),
+        team_id=data.get("team_id"),
+        changed_at=f.parse_instant(event["time"]),
+        title_key="" if deleted else key_of(data.get(searchable.title) or "")[1:],
+        data={} if deleted else {name: data[name] for name in shown if data.get(name)},
+        words=() if deleted else tuple(_words(searchable, data)),
+    )
+
+
+def newest(documents: list[Document]) -> list[Document]:
+    """Of several versions of a record the highest alone."""
+    kept: dict[tuple[str, str], Document] = {}
+    for document in documents:
+        known = kept.get((document.record, document.id))
+        if known is None or known.version < document.version:
+            kept[(document.record, document.id)] = document
+    return list(kept.values())
+
+
+def key_of(value: str) -> str:
+    """The word that stands for a whole value."""
+    return "=" + text.fold(value)[:LONGEST_KEY]
+
+
+def _words(searchable: Searchable, data: JSON) -> Iterator[tuple[str, str, int]]:
+    for field, weight in searchable.weights.items():
+        if field == EXTERNAL:
+            values = [value for value in (data.get(EXTERNAL) or {}).values() if value]
+        else:
+            values = [data[field]] if data.get(field) else []
+        weighed: dict[str, int] = {}
+        for value in values:
+            for word, own in words_of(value, weight):
+                weighed[word] = max(own, weighed.get(word, 0))
+            if field in searchable.keys or field == EXTERNAL:
+                weighed[key_of(value)] = weight
+        yield from ((field, word, own) for word, own in weighed.items())
+
+
+def words_of(value: str, weight: int) -> Iterator[tuple[str, int]]:
+    """The words by which a value is found, each with its weight. Very long texts are searched by their beginning."""
+    plain = [*text.words(value), *text.compounds(value), *text.han_ngrams(value)]
+    yield from ((word, weight) for word in list(dict.fromkeys(plain))[:MOST_WORDS])
+    if weight >= PINYIN_FROM:
+        yield from ((form, weight // 2) for form in text.pinyin_forms(value))
+    digits = text.phone_digits(value)
+    if digits:
+        yield digits, weight
+        yield "~" + digits[::-1], weight

@@ -1,0 +1,61 @@
+"""The index in PostgreSQL: one row per record, one row per word of each of its fields, and how far it has come."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Boolean, Column, DateTime, Index, SmallInteger, Table, Text, Uuid
+from sqlalchemy.dialects.postgresql import JSONB
+
+from chassis.records import metadata_of
+
+metadata = metadata_of("search")
+
+# Deleted records stay as rows without text: a late older event must not bring them back.
+documents = Table(
+    "documents",
+    metadata,
+    Column("tenant_id", Uuid(as_uuid=False), primary_key=True),
+    Column("record", Text, primary_key=True),
+    Column("id", Uuid(as_uuid=False), primary_key=True),
+    Column("version", BigInteger, nullable=False),
+    Column("deleted", Boolean, nullable=False),
+    Column("owner_id", Uuid(as_uuid=False)),
+    Column("team_id", Uuid(as_uuid=False)),
+    Column("title_key", Text(collation="C"), nullable=False),
+    Column("data", JSONB, nullable=False),
+    Column("changed_at", DateTime(timezone=True), nullable=False),
+)
+Index(
+    "ix_documents_title_key",
+    documents.c.title_key,
+    postgresql_using="gin",
+    postgresql_ops={"title_key": "gin_trgm_ops"},
+)
+
+# Owner and team stand beside each word, so that what a principal may see is decided within the index.
+words = Table(
+    "words",
+    metadata,
+    Column("tenant_id", Uuid(as_uuid=False), primary_key=True),
+    Column("record", Text, primary_key=True),
+    Column("id", Uuid(as_uuid=False), primary_key=True),
+    Column("word", Text(collation="C"), primary_key=True),
+    Column("field", Text, primary_key=True),
+    Column("weight", SmallInteger, nullable=False),
+    Column("owner_id", Uuid(as_uuid=False)),
+    Column("team_id", Uuid(as_uuid=False)),
+)
+Index(
+    "ix_words_word",
+    words.c.tenant_id,
+    words.c.word,
+    words.c.weight.desc(),
+    postgresql_include=["record", "id", "field", "owner_id", "team_id"],
+)
+
+progress = Table(
+    "progress",
+    metadata,
+    Column("tenant_id", Uuid(as_uuid=False), primary_key=True),
+    Column("event_at", DateTime(timezone=True), nullable=False),
+    Column("taken_at", DateTime(timezone=True), nullable=False),
+)

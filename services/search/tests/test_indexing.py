@@ -1,0 +1,109 @@
+"""What the index keeps: the newest version of each record, once, whatever comes and in whatever order."""
+
+from __future__ import annotations
+
+from chassis import migrations
+from chassis.bus.wire import encode
+from chassis.ids import new_id
+from services.search.tests.conftest import ACCOUNT, CONTACT, event
+
+VERSIONS = ["Anton", "Berta", "Caesar", "Dora"]
+
+
+def _rows(index, statement):
+    with index.suite.work("search") as work:
+        return [tuple(row) for row in work.sql(statement, (work.tenant,))]
+
+
+def _everything(index):
+    documents = (
+        "SELECT record, id, version, deleted, title_key, data::text FROM documents WHERE tenant_id = %s ORDER BY 1, 2"
+    )
+    words = "SELECT record, id, word, field, weight FROM words WHERE tenant_id = %s ORDER BY 1, 2, 3, 4"
+    return _rows(index, documents), _rows(index, words)
+
+
+def _history(index):
+    one, other = new_id(), new_id()
+    tenant = index.suite.tenant
+    events = [event(tenant, ACCOUNT, {"id": one, "name": name}, version=at + 1) for at, name in enumerate(VERSIONS)]
+    events += [event(tenant, CONTACT, {"id": other, "name": name}, version=at + 1) for at, name in enumerate(VERSIONS)]
+    return events
+
+
+def test_the_newest_version_stays_in_whatever_order_events_come(index):
+    index.take(*reversed(_history(index)))
+    assert sorted(index.titles("dora")) == ["Dora", "Dora"]
+    assert [index.titles(name) for name in VERSIONS[:3]] == [[], [], []]
+
+
+def test_many_deliveries_leave_the_same_rows_as_the_newest_events_alone(index, suite_of):
+    history = _history(index)
+    index.take(*history)
+    index.runtime.events([encode(one) for one in history[::-1]])
+    taken = _everything(index)
+    with index.suite.work("search") as work:
+        for table in ("documents", "words", "progress"):
+            work.sql(f"DELETE FROM {table} WHERE tenant_id = %s", (work.tenant,))
+    index.runtime.events([encode(history[3]), encode(history[7])])
+    assert _everything(index) == taken
+    assert len(taken[0]) == 2
+
+
+def test_a_deleted_record_is_not_found_and_an_older_event_does_not_bring_it_back(index):
+    one = new_id()
+    made = event(index.suite.tenant, ACCOUNT, {"id": one, "name": "Verne"})
+    gone = {"id": one, "name": "Verne", "deleted_at": "2026-01-02T00:00:00Z"}
+    index.take(made, event(index.suite.tenant, ACCOUNT, gone, version=2, verb="deleted"))
+    index.take(made)
+    assert index.ask("verne")["items"] == []
+    assert _rows(index, "SELECT version, deleted, title_key, data FROM documents WHERE tenant_id = %s") == [
+        (2, True, "", {})
+    ]
+    assert _rows(index, "SELECT word FROM words WHERE tenant_id = %s") == []
+
+
+def test_a_restored_record_is_found_again(index):
+    one = new_id()
+    gone = {"id": one, "name": "Verne", "deleted_at": "2026-01-02T00:00:00Z"}
+    index.take(
+        event(index.suite.tenant, ACCOUNT, gone, version=2, verb="deleted"),
+        event(index.suite.tenant, ACCOUNT, {"id": one, "name": "Verne"}, version=3, verb="restored"),
+    )
+    assert index.titles("verne") == ["Verne"]
+
+
+def test_events_of_records_that_are_not_searched_move_freshness_on_and_nothing_else(index):
+    assert index.ask("x")["freshness"] == {"indexed_at": None, "lag_seconds": None}
+    told = event(index.suite.tenant, "inventory.stock-level", {"id": new_id()})
+    index.take(told)
+    assert index.ask("x")["freshness"]["indexed_at"] == told["time"]
+    assert _everything(index) == ([], [])
+
+
+def test_freshness_names_the_newest_event_and_never_goes_back(index):
+    older = event(index.suite.tenant, ACCOUNT, {"id": new_id(), "name": "Older"})
+    newer = event(index.suite.tenant, ACCOUNT, {"id": new_id(), "name": "Newer"})
+    index.take(newer)
+    index.take(older)
+    freshness = index.ask("older")["freshness"]
+    assert freshness["indexed_at"] == newer["time"]
+    assert freshness["lag_seconds"] > 0
+
+
+def test_events_of_records_of_a_later_release_are_passed_over(index):
+    later = event(index.suite.tenant, ACCOUNT, {"id": new_id(), "name": "Known"})
+    index.take({**later, "type": "customer.ship.created"}, later)
+    assert index.titles("known") == ["Known"]
+
+
+def test_texts_of_any_length_fit_the_index(index):
+    index.put("service.article", title="T" * 200, body="x" * 50_000 + " " + " ".join(f"w{n}" for n in range(5_000)))
+    assert len(index.titles("w7")) == 1
+
+
+def test_the_schema_is_what_the_models_say_and_every_table_is_protected(index):
+    url = index.suite.databases.url("search", "owner")
+    assert migrations.differences(url, "search") == []
+    with index.suite.work("search") as work:
+        assert migrations.tables_without_protection(work.connection) == []

@@ -1,0 +1,105 @@
+"""What comes first, also on the customers of Northwind."""
+
+from __future__ import annotations
+
+import csv
+import os
+from pathlib import Path
+
+import pytest
+
+from chassis.ids import derived_id, new_id
+from services.search.tests.conftest import ACCOUNT, CONTACT, ORDER, event
+
+DATA = Path(os.environ.get("GUANXI_SHARED_DATA", Path(__file__).parents[4] / "shared" / "data")) / "northwind"
+
+
+@pytest.fixture
+def northwind(index):
+    if not (DATA / "customers.csv").exists():
+        pytest.skip(f"NOT TESTED: the Northwind customers are not at {DATA}")
+    with (DATA / "customers.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    events = []
+    for row in rows:
+        key, account = {"northwind": row["CustomerID"]}, derived_id(index.suite.tenant, row["CustomerID"])
+        place = {"city": row["City"], "country": row["Country"], "phone": row["Phone"]}
+        events.append(
+            event(
+                index.suite.tenant, ACCOUNT, {"id": account, "name": row["CompanyName"], "external_ids": key, **place}
+            )
+        )
+        contact = {"id": new_id(), "name": row["ContactName"], "title": row["ContactTitle"], "phone": row["Phone"]}
+        events.append(event(index.suite.tenant, CONTACT, contact))
+        order = {
+            "id": new_id(),
+            "number": f"SO-1998-{len(events):05}",
+            "account_name": row["CompanyName"],
+            "status": "placed",
+        }
+        events.append(event(index.suite.tenant, ORDER, order))
+    index.take(*events)
+    assert len(rows) == 91
+    return index
+
+
+@pytest.mark.parametrize(
+    ("q", "first"),
+    [
+        ("alf", "Alfreds Futterkiste"),
+        ("ALFKI", "Alfreds Futterkiste"),
+        ("futterkiste", "Alfreds Futterkiste"),
+        ("maria an", "Maria Anders"),
+        ("around", "Around the Horn"),
+        ("blauer", "Blauer See Delikatessen"),
+        ("berglunds snabbkop", "Berglunds snabbköp"),
+        ("la maison", "La maison d'Asie"),
+        ("lamaison", "La maison d'Asie"),
+        ("030-0074321", "Alfreds Futterkiste"),
+        ("WOLZA", "Wolski  Zajazd"),
+        ("b's bev", "B's Beverages"),
+    ],
+)
+def test_the_customer_that_is_meant_comes_first(northwind, q, first):
+    types = ["account", "contact"]
+    assert northwind.titles(q, types=types)[0].split() == first.split()
+    assert northwind.titles(q)[0].split() == first.split()
+
+
+def test_every_northwind_customer_is_first_by_its_key_and_by_its_whole_name(northwind):
+    with (DATA / "customers.csv").open(encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            for q in (row["CustomerID"], row["CompanyName"]):
+                assert northwind.titles(q)[0] == row["CompanyName"], q
+
+
+def test_a_whole_key_comes_before_the_beginning_of_a_title_and_that_before_a_word_within(index):
+    index.put(ACCOUNT, name="The Alfa House")
+    index.put(ACCOUNT, name="Alfa House")
+    index.put(ACCOUNT, name="Zeta", external_ids={"erp": "ALFA"})
+    assert index.titles("alfa") == ["Zeta", "Alfa House", "The Alfa House"]
+
+
+def test_a_whole_word_comes_before_its_beginning(index):
+    index.put(ACCOUNT, name="Big Bergstrom")
+    index.put(ACCOUNT, name="Big Berg")
+    assert index.titles("berg") == ["Big Berg", "Big Bergstrom"]
+
+
+def test_a_title_weighs_more_than_a_city(index):
+    index.put(ACCOUNT, name="Grand Paris Hotel")
+    index.put(ACCOUNT, name="Hotel", city="Paris")
+    assert index.titles("paris") == ["Grand Paris Hotel", "Hotel"]
+
+
+def test_written_han_comes_before_the_same_sound(index):
+    index.put(ACCOUNT, name="李明")
+    index.put(ACCOUNT, name="Mr Liming")
+    assert index.titles("liming") == ["Mr Liming", "李明"]
+
+
+def test_among_equals_ones_own_comes_first_and_then_the_newest(index):
+    index.put(ACCOUNT, name="Twin", city="Oldest", owner_id=index.suite.user_id)
+    index.put(ACCOUNT, name="Twin", city="Middle", owner_id=new_id())
+    index.put(ACCOUNT, name="Twin", city="Newest")
+    assert [item["subtitle"] for item in index.ask("twin")["items"]] == ["Oldest", "Newest", "Middle"]

@@ -1,0 +1,281 @@
+"""The `guanxi` command. Heavy imports stand inside the commands, because a service must patch its process first."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+SERVICES = ("identity", "customer", "inventory", "sales", "marketing", "service", "notify", "search", "eventlog")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+def main() -> None:
+    """Guanxi, a CRM suite of independent services on a message bus.
+
+    `guanxi up` runs everything on this machine. On a cluster each container runs `guanxi serve SERVICE` or
+    `guanxi gateway`, and `guanxi migrate` before them.
+    """
+    logging.basicConfig(level=os.environ.get("GUANXI_LOG", "WARNING"), format="%(asctime)s %(levelname)s %(name)s %(message)s")
+
+
+@main.command()
+@click.option("--real", is_flag=True, help="One supervised process per service, against RabbitMQ and PostgreSQL given by GUANXI_BUS and GUANXI_DATABASE_URL.")
+@click.option("--port", type=int, default=None, help="HTTP port (GUANXI_PORT, default 8080).")
+@click.option("--no-demo", is_flag=True, help="Start without the Northwind demo.")
+def up(real: bool, port: int | None, no_demo: bool) -> None:
+    """Run the whole suite on this machine until Ctrl-C."""
+    chosen = port if port is not None else _number("GUANXI_PORT", 8080)
+    if real:
+        _up_real(chosen)
+    else:
+        _up_embedded(chosen, demo=not no_demo)
+
+
+def _up_embedded(port: int, *, demo: bool) -> None:
+    from chassis.bus import start
+
+    start()
+    from suite import home
+    from suite.embedded import Embedded, wait_for_signal
+    from suite.progress import Progress
+
+    folder = home.data_folder()
+    progress = Progress()
+    suite = Embedded(folder, port, click.echo, progress)
+    try:
+        try:
+            suite.start()
+        except OSError as error:
+            raise click.ClickException(f"Port {port} cannot be used ({error.strerror}). Set GUANXI_PORT to another one.") from None
+        if demo:
+            with progress:
+                report = suite.complete_demo()
+            if report is not None:
+                click.echo(f"The demo is complete: {report.created} records. {_outcomes(report)}")
+        click.echo(_welcome(suite.url, home.read(home.credentials_path(folder)), home.credentials_path(folder)))
+        wait_for_signal()
+        click.echo("Stopping …")
+    except KeyboardInterrupt:
+        click.echo("Stopping …")
+    finally:
+        suite.stop()
+
+
+def _outcomes(report: Any) -> str:
+    if not report.outcomes:
+        return ""
+    return "Open orders: " + ", ".join(f"{count} {status}" for status, count in sorted(report.outcomes.items())) + "."
+
+
+def _welcome(url: str, known: dict[str, str] | None, path: Path) -> str:
+    if known is None:
+        return f"\nGuanxi is at {url}"
+    return f"""
+Guanxi is at {url}
+
+  Sign in    tenant {known["tenant"]}, e-mail {known["email"]}, password {known["password"]}
+  API key    {known["api_key"]}
+             (both are in {path})
+
+Try next
+  curl -s -H "Authorization: Bearer {known["api_key"]}" "{url}/v1/accounts?limit=3"
+  curl -s -H "Authorization: Bearer {known["api_key"]}" "{url}/v1/search?q=alf"
+  {url}/docs
+
+Ctrl-C stops it."""
+
+
+def _up_real(port: int) -> None:
+    import signal
+
+    from suite.processes import Supervisor, children
+
+    _settings()
+    supervisor = Supervisor(children(SERVICES, port), click.echo)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: supervisor.stop())
+    supervisor.start()
+    click.echo(f"Guanxi starts at http://127.0.0.1:{port} (ready when /readyz answers 200). Ctrl-C stops it.")
+    supervisor.run()
+
+
+@main.command()
+@click.argument("service", type=click.Choice(SERVICES))
+@click.option("--only", type=click.Choice(("rpc", "events", "relay")), default=None, help="One kind of its work; without it all three together.")
+def serve(service: str, only: str | None) -> None:
+    """Run one service: what a container runs. Ends on SIGTERM after finishing what is under way."""
+    from chassis.bus import start
+
+    start()
+    from chassis.bus.transport import connect
+    from suite.embedded import wait_for_signal
+    from suite.host import KINDS, Host
+    from suite.probes import Probes
+
+    settings = _settings()
+    host = Host(settings, connect(settings.bus), (service,), (only,) if only else KINDS)
+    host.start()
+    probes = Probes(host, _number("GUANXI_PROBE_PORT", 0))
+    click.echo(f"{service} serves {only or 'rpc, events and relay'}")
+    try:
+        wait_for_signal()
+    finally:
+        probes.stop()
+        host.stop()
+
+
+@main.command()
+@click.option("--streams", is_flag=True, help="Serve the long-lived answers (feed with wait=, server-sent events).")
+@click.option("--port", type=int, default=None, help="HTTP port (GUANXI_PORT, default 8080).")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at; 0.0.0.0 in a container.")
+@click.option("--workers", type=int, default=1, show_default=True, help="Processes.")
+def gateway(streams: bool, port: int | None, host: str, workers: int) -> None:
+    """Run the HTTP gateway under gunicorn."""
+    chosen = port if port is not None else _number("GUANXI_PORT", 8080)
+    missing = [name for name in ("GUANXI_BUS", "GUANXI_CONTEXT_KEY") if not os.environ.get(name)]
+    if missing:
+        raise click.ClickException("\n".join(f"{name}: Environment variable not set." for name in missing))
+    if streams:
+        os.environ["GUANXI_STREAMS"] = "1"
+    arguments = ["-c", "python:gateway.gunicorn_conf", "-b", f"{host}:{chosen}", "-w", str(workers), "gateway.wsgi:application"]
+    os.execv(sys.executable, [sys.executable, "-m", "gunicorn", *arguments])
+
+
+@main.command()
+@click.argument("services", nargs=-1, type=click.Choice(SERVICES))
+@click.option("--provision/--no-provision", default=True, help="Also create missing databases and roles (needs a superuser in GUANXI_DATABASE_URL).")
+def migrate(services: tuple[str, ...], provision: bool) -> None:
+    """Bring databases, roles and the broker's queues to what this version needs. Repeatable."""
+    from chassis import migrations, provisioning
+    from chassis.bus.transport import connect
+    from suite.host import Host
+
+    settings = _settings()
+    chosen = services or SERVICES
+    if provision:
+        provisioning.provision(settings.database, chosen, settings.database_secret, settings.database_prefix)
+    for service in chosen:
+        revision = migrations.upgrade(settings.database_url(service, "owner"), service)
+        click.echo(f"{service}: database at {revision}")
+    transport = connect(settings.bus)
+    host = Host(settings, transport, chosen, ())
+    transport.declare([runtime.endpoint() for runtime in host.runtimes.values()])
+    host.stop()
+    click.echo("exchanges and queues are declared")
+
+
+@main.group("import")
+def import_() -> None:
+    """Bring data in from elsewhere."""
+
+
+@import_.command("northwind")
+@click.argument("path", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--url", default=None, help="Address of the suite; without it the running one of GUANXI_DATA.")
+@click.option("--api-key", envvar="GUANXI_API_KEY", default=None, help="API key of an administrator.")
+def import_northwind(path: Path, url: str | None, api_key: str | None) -> None:
+    """Import the Northwind traders' CSV files. A second import changes nothing and says so."""
+    from suite import northwind
+    from suite.progress import Progress
+
+    missing = northwind.files_missing(path)
+    if missing:
+        raise click.ClickException(f"{path} lacks {', '.join(missing)}")
+    client = _client(url, api_key)
+    progress = Progress()
+    with progress:
+        report = northwind.run(client, path, progress)
+    if not (report.created or report.updated or report.placed):
+        click.echo(f"Nothing changed: all {report.unchanged} records were there already.")
+    else:
+        click.echo(f"{report.created} created, {report.updated} updated, {report.unchanged} unchanged. {_outcomes(report)}")
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="Machine-readable result.")
+@click.option("--tenant", default=None, help="Only this tenant's id.")
+def check(as_json: bool, tenant: str | None) -> None:
+    """Check that the databases agree with each other: stock, receivables, events, sagas, tenants. Exit code 1 if not."""
+    from suite.check import command
+
+    sys.exit(command.run(_check_settings(), as_json=as_json, tenant=tenant, say=click.echo))
+
+
+@main.group()
+def demo() -> None:
+    """The demo of an embedded suite."""
+
+
+@demo.command("reset")
+@click.confirmation_option(prompt="This deletes all data in the data folder. Go on?")
+def demo_reset() -> None:
+    """Delete the data folder, so that the next `guanxi up` begins anew. The suite must not be running."""
+    from suite import home
+    from suite.servers.postgres import Postgres
+
+    folder = home.data_folder()
+    Postgres(folder / "postgres").remove()
+    for name in ("credentials.json", "credentials.draft.json", "demo.json", "schema.json", "secrets.json"):
+        (folder / name).unlink(missing_ok=True)
+    click.echo(f"{folder} is empty.")
+
+
+@main.command()
+def version() -> None:
+    """Print the version."""
+    from importlib.metadata import version as installed
+
+    click.echo(f"guanxi {installed('guanxi')}")
+
+
+def _settings() -> Any:
+    from chassis.settings import SettingsError, from_environment
+
+    try:
+        return from_environment()
+    except SettingsError as error:
+        raise click.ClickException(f"These settings are wrong or missing:\n{error}") from None
+
+
+def _check_settings() -> Any:
+    """The environment's settings where they are given, else those of the embedded suite that is running."""
+    if os.environ.get("GUANXI_DATABASE_URL"):
+        return _settings()
+    from chassis.settings import Settings
+    from suite import home
+    from suite.servers.postgres import running_url
+
+    folder = home.data_folder()
+    server = running_url(folder / "postgres")
+    if server is None:
+        raise click.ClickException(f"No suite is running on {folder}: start it with `guanxi up`, or set GUANXI_DATABASE_URL.")
+    known = home.secrets_of(folder)
+    return Settings(database=server, database_secret=known["database_secret"], context_key=known["context_key"], bus="inprocess://suite")
+
+
+def _client(url: str | None, api_key: str | None) -> Any:
+    from suite import home
+    from suite.client import Client
+
+    known = home.read(home.credentials_path(home.data_folder())) if url is None or api_key is None else {}
+    if known is None:
+        raise click.ClickException("No suite was found: start it with `guanxi up`, or give --url and --api-key.")
+    return Client(url or known["url"], api_key or known["api_key"])
+
+
+def _number(name: str, default: int) -> int:
+    given = os.environ.get(name)
+    if not given:
+        return default
+    if not given.isdigit() or int(given) > 65535:
+        raise click.ClickException(f"{name}: must be a port number, not {given!r}.")
+    return int(given)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,75 @@
+"""A small HTTP client of the suite's own API, for imports and checks from the command line."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import time
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+JSON = dict[str, Any]
+
+
+class Refused(Exception):
+    """An answer that is not 2xx: `status` and the problem document."""
+
+    def __init__(self, status: int, problem: Any) -> None:
+        super().__init__(f"{status}: {problem}")
+        self.status, self.problem = status, problem
+
+
+class Client:
+    """One connection with one API key. What failed without a known outcome is repeated with the same key."""
+
+    def __init__(self, url: str, token: str) -> None:
+        parts = urlsplit(url)
+        self._host, self._port, self._https = parts.hostname or "127.0.0.1", parts.port, parts.scheme == "https"
+        self._token = token
+        self._connection: http.client.HTTPConnection | None = None
+
+    def request(self, method: str, path: str, body: Any = None, *, key: str | None = None, query: JSON | None = None) -> Any:
+        """The parsed body of a 2xx answer. Raises Refused, or OSError when the suite cannot be reached."""
+        headers = {"Authorization": f"Bearer {self._token}", "Accept": "application/json"}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        if key is not None:
+            headers["Idempotency-Key"] = key
+        target = f"{path}?{urlencode(query)}" if query else path
+        for attempt in range(4):
+            try:
+                answer = self._send(method, target, None if body is None else json.dumps(body).encode(), headers)
+            except (OSError, http.client.HTTPException):
+                self._connection = None
+                if attempt == 3 or (key is None and method != "GET"):
+                    raise
+                time.sleep(0.5 * 2**attempt)
+                continue
+            status, content = answer
+            if status in (503, 504) and attempt < 3 and (key is not None or method == "GET"):
+                time.sleep(0.5 * 2**attempt)
+                continue
+            document = json.loads(content) if content else None
+            if status >= 300:
+                raise Refused(status, document)
+            return document
+        raise OSError("unreachable")
+
+    def _send(self, method: str, target: str, body: bytes | None, headers: dict[str, str]) -> tuple[int, bytes]:
+        if self._connection is None:
+            kind = http.client.HTTPSConnection if self._https else http.client.HTTPConnection
+            self._connection = kind(self._host, self._port, timeout=30)
+        self._connection.request(method, target, body, headers)
+        response = self._connection.getresponse()
+        return response.status, response.read()
+
+    def all(self, collection: str, **query: Any) -> list[JSON]:
+        """Every record of a list, page by page."""
+        items: list[JSON] = []
+        after = None
+        while True:
+            page = self.request("GET", f"/v1/{collection}", query={"limit": 200, **query, **({"after": after} if after else {})})
+            items += page["items"]
+            after = page["next"]
+            if after is None:
+                return items

@@ -1,0 +1,84 @@
+"""Services at work in this process: their databases, their endpoints on the bus, and their relays."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+
+from chassis.bus.transport import Transport
+from chassis.clock import SystemClock
+from chassis.context import Signer
+from chassis.database import Database, make_engine
+from chassis.leader import Leader
+from chassis.service import Runtime, Service
+from chassis.settings import Settings
+from contracts.registry import registry
+
+KINDS = ("rpc", "events", "relay")
+
+
+def definition_of(service: str) -> type[Service]:
+    found: type[Service] = importlib.import_module(f"services.{service}.service").service
+    return found
+
+
+class Host:
+    """Some services, and some kinds of their work, started and stopped together."""
+
+    def __init__(self, settings: Settings, transport: Transport, services: Sequence[str], kinds: Sequence[str] = KINDS) -> None:
+        registry.load()
+        self.settings, self.transport, self.kinds = settings, transport, set(kinds)
+        signer, clock = Signer(settings.context_key), SystemClock()
+        self.runtimes: dict[str, Runtime] = {}
+        for service in services:
+            database = Database(
+                make_engine(settings.database_url(service, "app"), pool_size=settings.pool_size, name=f"guanxi {service}"),
+                make_engine(settings.database_url(service, "ops"), pool_size=2, name=f"guanxi {service} relay"),
+                clock,
+                None,
+            )
+            self.runtimes[service] = Runtime(definition_of(service), database, signer, transport.caller(), clock)
+            self.runtimes[service].settings = settings
+        self._running: object | None = None
+        self._leaders: list[Leader] = []
+
+    def start(self) -> None:
+        endpoints = [runtime.endpoint() for runtime in self.runtimes.values()]
+        for endpoint in endpoints:
+            endpoint.rpc_workers, endpoint.event_workers = self.settings.rpc_workers, self.settings.event_workers
+        serving = self.kinds & {"rpc", "events"}
+        if serving:
+            self._running = self.transport.serve(endpoints, serving)
+        if "relay" in self.kinds:
+            for name, runtime in self.runtimes.items():
+                runtime.publisher = self.transport.publisher()
+                leader = Leader(runtime, self.transport.publisher(), self.settings.database_url(name, "ops"))
+                leader.start()
+                self._leaders.append(leader)
+
+    def ready(self) -> dict[str, bool]:
+        """Each part by name: consumers registered, database reachable, connection to the bus up."""
+        found: dict[str, bool] = {}
+        if self._running is not None:
+            found |= self._running.ready()  # type: ignore[attr-defined]
+        for name, runtime in self.runtimes.items():
+            found[f"{name}.database"] = _reachable(runtime)
+        return found
+
+    def stop(self, grace: float = 20) -> None:
+        """Take nothing new, finish what runs within `grace` seconds, then let go of everything."""
+        if self._running is not None:
+            self._running.stop(grace)  # type: ignore[attr-defined]
+        for leader in self._leaders:
+            leader.stop(min(grace, 3))
+        for runtime in self.runtimes.values():
+            runtime.database.close()
+
+
+def _reachable(runtime: Runtime) -> bool:
+    try:
+        with runtime.database.operations() as connection:
+            connection.exec_driver_sql("SELECT 1")
+        return True
+    except Exception:
+        return False
