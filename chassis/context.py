@@ -1,4 +1,4 @@
-"""Who asks, for whom, since when and until when. It crosses the bus signed, so that no other broker user can forge it."""
+"""Who asks, for whom and until when. It crosses the bus signed, so that no other broker user can forge it."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ _FIELDS = (
 
 
 class Signer:
-    """Signs and checks contexts with the key that the processes of one installation share (HS256, at least 32 bytes)."""
+    """Signs and checks contexts with the key that an installation's processes share (HS256, at least 32 bytes)."""
 
     def __init__(self, key: str) -> None:
         if len(key.encode()) < 32:

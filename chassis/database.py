@@ -55,7 +55,7 @@ def _apply_scope(
 
 
 def make_engine(url: str, *, pool_size: int = 5, name: str = "guanxi") -> Engine:
-    """An engine whose connections answer ids as text and JSON as plain values. A pool that stays full for 5 s gives up."""
+    """An engine whose connections answer ids as text and JSON as plain values; waiting for a full pool ends after 5 s."""
     engine = create_engine(
         url,
         pool_size=pool_size,
@@ -88,6 +88,7 @@ class Work:
         self.messages: list[Message] = []
         self.known: set[tuple[str, str]] = set()
         """References, (record, id), that were found good in this transaction."""
+        self.scope: Scope = connection.get_execution_options()["scope"]
         self.reveal: dict[str, Any] = {}
         """Secrets for this one answer: added to its body, kept nowhere."""
 
@@ -111,6 +112,21 @@ class Work:
     def execute(self, statement: Any, parameters: Any = None) -> CursorResult[Any]:
         """Run a SQLAlchemy Core statement."""
         return self.connection.execute(statement, parameters)
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """A part of the transaction that leaves nothing behind when it raises: no rows, changes, messages or secrets."""
+        if not self.scope.applied:
+            # A rollback to a savepoint takes back settings as well, so the tenant must be set before it.
+            self.sql("SELECT 1")
+        changes, messages, reveal = len(self.changes), len(self.messages), dict(self.reveal)
+        try:
+            with self.connection.begin_nested():
+                yield
+        except BaseException:
+            del self.changes[changes:], self.messages[messages:]
+            self.reveal = reveal
+            raise
 
     def flush(self) -> None:
         """Write the collected change rows and messages."""

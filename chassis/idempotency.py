@@ -46,7 +46,8 @@ def recall(work: Work, route: str, key: str, params: JSON) -> JSON | None:
     number = int.from_bytes(hashlib.sha256("\x1f".join(scope).encode()).digest()[:8], "big", signed=True)
     row = work.sql(
         "SELECT pg_try_advisory_xact_lock(%s) AS mine,"
-        " (SELECT to_jsonb(i) FROM idempotency i WHERE tenant_id = %s AND principal = %s AND route = %s AND key = %s) AS kept",
+        " (SELECT to_jsonb(i) FROM idempotency AS i"
+        "  WHERE tenant_id = %s AND principal = %s AND route = %s AND key = %s) AS kept",
         (number, *scope),
     ).one()
     if row.kept is not None:
@@ -69,6 +70,7 @@ def recall(work: Work, route: str, key: str, params: JSON) -> JSON | None:
 
 def keep(work: Work, route: str, key: str, params: JSON, answer: JSON) -> None:
     work.sql(
-        "INSERT INTO idempotency (tenant_id, principal, route, key, body_hash, answer, at) VALUES (%s, %s, %s, %s, %s, %s, %s)",
+        "INSERT INTO idempotency (tenant_id, principal, route, key, body_hash, answer, at)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s)",
         (work.tenant, work.context.actor, route, key, _hash(params), orjson.dumps(answer).decode(), work.now),
     )

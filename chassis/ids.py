@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 import uuid
 
 from uuid_utils.compat import uuid7
 
-_NAMESPACE = uuid.UUID("0199a1b2-c3d4-7e5f-8a6b-9c0d1e2f3a4b")
+_UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
 
 def new_id() -> str:
@@ -14,5 +16,17 @@ def new_id() -> str:
 
 
 def derived_id(*parts: str) -> str:
-    """An id that the same parts always give (UUIDv5), for work that must be repeatable."""
-    return str(uuid.uuid5(_NAMESPACE, "\x1f".join(parts)))
+    """An id that the same parts always give, for work that must be repeatable.
+
+    It is a UUIDv7 whose time is the latest of the UUIDv7s within the parts, so that what is made of an event or a saga
+    sorts where it belongs; the rest is a digest of the parts. Raises ValueError when no part holds a time.
+    """
+    text = "\x1f".join(parts)
+    times = [int(found.replace("-", "")[:12], 16) for found in _UUID7.findall(text)]
+    if not times:
+        raise ValueError("one of the parts must hold a UUIDv7")
+    digest = int.from_bytes(hashlib.sha256(text.encode()).digest()[:16], "big")
+    value = (max(times) << 80) | (digest & ((1 << 80) - 1))
+    value = value & ~(0xF << 76) | (0x7 << 76)
+    value = value & ~(0x3 << 62) | (0x2 << 62)
+    return str(uuid.UUID(int=value))

@@ -27,7 +27,7 @@ from sqlalchemy import (
 )
 
 from chassis.context import Context
-from chassis.database import Work, is_unavailable
+from chassis.database import Work
 
 if TYPE_CHECKING:
     from chassis.database import Database
@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 JSON = dict[str, Any]
 MAX_ATTEMPTS = 12
 LONGEST_WAIT = 600.0
+
+
+_COLUMNS = "tenant_id, consumer, event_id, subject, type, state, attempts, due_at, error, body, received_at"
 
 
 class NotYet(Exception):
@@ -96,9 +99,10 @@ def accept(
     try:
         with database.work(context) as work:
             state = work.sql(
-                "INSERT INTO inbox (tenant_id, consumer, event_id, subject, type, state, attempts, due_at, body, received_at)"
+                f"INSERT INTO inbox ({_COLUMNS})"
                 " SELECT %(tenant)s, %(consumer)s, %(id)s, %(subject)s, %(type)s,"
-                "  CASE WHEN held THEN 'parked' ELSE 'done' END, 0, CASE WHEN held THEN %(now)s END, CASE WHEN held THEN %(body)s::bytea END, %(now)s"
+                "  CASE WHEN held THEN 'parked' ELSE 'done' END, 0, CASE WHEN held THEN %(now)s END, NULL,"
+                "  CASE WHEN held THEN %(body)s::bytea END, %(now)s"
                 " FROM (SELECT EXISTS (SELECT 1 FROM inbox WHERE tenant_id = %(tenant)s AND consumer = %(consumer)s"
                 "  AND subject = %(subject)s AND state = 'parked') AS held) AS waiting"
                 " ON CONFLICT DO NOTHING RETURNING state",
@@ -115,8 +119,6 @@ def accept(
             if state == "done":
                 handle(work)
     except Exception as error:
-        if is_unavailable(error):
-            raise
         _park(database, context, consumer, event_id, subject, kind, body, error)
 
 
@@ -132,7 +134,7 @@ def _park(
 ) -> None:
     with database.work(context) as work:
         work.sql(
-            "INSERT INTO inbox (tenant_id, consumer, event_id, subject, type, state, attempts, due_at, error, body, received_at)"
+            f"INSERT INTO inbox ({_COLUMNS})"
             " VALUES (%s, %s, %s, %s, %s, 'parked', 1, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
             (work.tenant, consumer, event_id, subject, kind, _due(work.now, 1), describe(error), body, work.now),
         )
@@ -157,8 +159,8 @@ def due(database: Database, limit: int = 100) -> list[Any]:
         return list(
             connection.exec_driver_sql(
                 "SELECT tenant_id, consumer, event_id, body FROM inbox AS i WHERE state = 'parked' AND due_at <= %s"
-                " AND NOT EXISTS (SELECT 1 FROM inbox AS earlier WHERE earlier.tenant_id = i.tenant_id AND earlier.consumer = i.consumer"
-                "  AND earlier.subject = i.subject AND earlier.state = 'parked' AND earlier.seq < i.seq)"
+                " AND NOT EXISTS (SELECT 1 FROM inbox AS earlier WHERE earlier.tenant_id = i.tenant_id"
+                "  AND earlier.consumer = i.consumer AND earlier.subject = i.subject AND earlier.state = 'parked' AND earlier.seq < i.seq)"
                 " ORDER BY due_at, seq LIMIT %s",
                 (database.clock.now(), limit),
             )
@@ -178,11 +180,10 @@ def retry(database: Database, context: Context, consumer: str, event_id: str, ha
                 handle(work)
         return True
     except Exception as error:
-        if is_unavailable(error):
-            raise
         with database.work(context) as work:
             row = work.sql(
-                "SELECT attempts FROM inbox WHERE tenant_id = %s AND consumer = %s AND event_id = %s AND state = 'parked' FOR UPDATE",
+                "SELECT attempts FROM inbox"
+                " WHERE tenant_id = %s AND consumer = %s AND event_id = %s AND state = 'parked' FOR UPDATE",
                 (work.tenant, consumer, event_id),
             ).first()
             if row is not None:

@@ -28,12 +28,14 @@ def run(runtime: Runtime, context: Context, request: JSON) -> JSON:
     own = runtime.definition.methods.get(method)
     if own is not None:
         return own(runtime, context, params)
+    if "id" in params and not is_uuid(params["id"]):
+        raise not_found()
     if method in READS:
         with runtime.database.reading(context) as work:
             return READS[method](work, runtime, params)
     if method not in WRITES:
         raise not_found("method")
-    key, route = request.get("key"), request.get("route", method)
+    key, route = request.get("key"), request.get("route") or method
     with runtime.database.work(context) as work:
         if key:
             kept = idempotency.recall(work, route, key, params)
@@ -79,9 +81,9 @@ def _get(work: Work, runtime: Runtime, params: JSON) -> JSON:
 
 def _list(work: Work, runtime: Runtime, params: JSON) -> JSON:
     store = store_of(runtime, params, "list")
-    body = lists.page(work, store, params.get("query") or {})
-    if (params.get("query") or {}).get("expand"):
-        body["items"] = reading.expand(work, store, body["items"], params["query"]["expand"])
+    query = params.get("query") or {}
+    body = lists.page(work, store, query)
+    body["items"] = reading.shape(work, store, body["items"], query)
     return {"status": 200, "body": body}
 
 

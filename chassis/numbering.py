@@ -1,4 +1,4 @@
-"""Human numbers: a pattern per record such as `SO-{year}-{seq:05}`, counted per tenant and, where it has one, per year."""
+"""Human numbers: a pattern per record such as `SO-{year}-{seq:05}`, counted per tenant and, where it has one, year."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def define(metadata: MetaData) -> None:
 
 
 def next_number(work: Work, record: type[Record]) -> str:
-    """The next number of a record. The counter's row stays locked until the commit, so that no number is lost or given twice."""
+    """The next number of a record. The counter stays locked until the commit: no number is lost or given twice."""
     assert record.number_pattern
     year = work.now.year
     name = f"{record.record_name}:{year}" if "{year}" in record.number_pattern else record.record_name

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from chassis.context import Context
+from chassis.context import Context, Grants
 
 SCOPES = ("none", "own", "team", "all")
 
 
 def scope(context: Context, record: str, action: str) -> str:
-    """`none`, `own`, `team` or `all`. The most exact grant counts: record and action, record, action, everything."""
+    """What the principal is granted: `none`, `own`, `team` or `all`."""
+    return scope_in(context.grants, record, action)
+
+
+def scope_in(grants: Grants, record: str, action: str) -> str:
+    """The most exact grant counts: record and action, record, action, everything."""
     for name in (record, "*"):
-        granted = context.grants.get(name)
+        granted = grants.get(name)
         if granted:
             for key in (action, "*"):
                 if key in granted:

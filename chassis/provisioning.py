@@ -1,7 +1,7 @@
 """Databases and roles of an installation: one database per service, four roles each, and what row-level security needs.
 
-Roles of the database `guanxi_sales`: `guanxi_sales_owner` (migrations), `_app` (owns nothing), `_ops` (all tenants, only
-the tables of delivery, sagas, timers, jobs and credentials), `_checker` (reads everything).
+Roles of the database `guanxi_sales`: `guanxi_sales_owner` (migrations), `_app` (owns nothing), `_ops` (all tenants, but
+only the tables of delivery, sagas, timers, jobs and credentials), `_checker` (reads everything).
 """
 
 from __future__ import annotations
@@ -80,7 +80,8 @@ def _roles(connection: Connection, database: str, secret: str) -> None:
         # The password is hexadecimal and the name made of letters and underscores, so neither can carry SQL.
         verb = "ALTER" if name in known else "CREATE"
         connection.exec_driver_sql(
-            f"{verb} ROLE \"{name}\" LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE PASSWORD '{password(secret, name)}'"
+            f'{verb} ROLE "{name}" LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE'
+            f" PASSWORD '{password(secret, name)}'"
         )
     for role in ("app", "ops"):
         for setting in (

@@ -1,4 +1,4 @@
-"""The relay publishes what `unsent` names, and deletes what was confirmed. One leader per service; a crash publishes again."""
+"""The relay publishes what `unsent` names and deletes what was confirmed. One leader per service; a crash repeats some."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def publish_once(database: Database, service: str, publisher: Publisher, *, wind
 
 
 def _events(connection: Connection, service: str, rows: list) -> dict[int, Outgoing]:  # type: ignore[type-arg]
-    """The events of the change rows, read tenant by tenant: the `ops` role sees changes only under a tenant's setting."""
+    """The events of the change rows, tenant by tenant: the `ops` role sees changes only under a tenant's setting."""
     events: dict[int, Outgoing] = {}
     by_tenant: dict[str, dict[tuple[str, int], int]] = {}
     for row in rows:
@@ -60,8 +60,9 @@ def _events(connection: Connection, service: str, rows: list) -> dict[int, Outgo
     for tenant, wanted in by_tenant.items():
         connection.exec_driver_sql("SELECT set_config('app.tenant', %s, true)", (tenant,))
         found = connection.exec_driver_sql(
-            f"SELECT {names} FROM unsent AS u JOIN changes AS c ON c.tenant_id = u.tenant_id AND c.record_id = u.record_id"
-            " AND c.version = u.version AND c.at = u.at WHERE u.tenant_id = %s AND u.seq = ANY(%s)",
+            f"SELECT {names} FROM unsent AS u"
+            " JOIN changes AS c ON c.tenant_id = u.tenant_id AND c.record_id = u.record_id AND c.version = u.version"
+            " AND c.at = u.at WHERE u.tenant_id = %s AND u.seq = ANY(%s)",
             (tenant, list(wanted.values())),
         )
         for change in found:
@@ -74,6 +75,7 @@ def backlog(database: Database) -> tuple[int, float]:
     """How many rows wait, and for how many seconds the oldest has."""
     with database.operations() as connection:
         row = connection.exec_driver_sql(
-            "SELECT count(*) AS waiting, coalesce(extract(epoch FROM clock_timestamp() - min(queued_at)), 0) AS age FROM unsent"
+            "SELECT count(*) AS waiting,"
+            " coalesce(extract(epoch FROM clock_timestamp() - min(queued_at)), 0) AS age FROM unsent"
         ).one()
         return row.waiting, float(row.age)

@@ -33,7 +33,7 @@ RETRY_AFTER = dt.timedelta(seconds=10)
 
 
 class Refused(Exception):
-    """A step says no for a business reason: `stock`, `credit`. It has written nothing; return it to keep what it wrote."""
+    """A step says no for a business reason: `stock`, `credit`. Raised, it has written nothing; returned, it has."""
 
     def __init__(self, code: str, detail: str = "") -> None:
         super().__init__(f"{code}: {detail}")
@@ -136,8 +136,9 @@ def start(work: Work, saga: Saga, entity: Any, data: JSON | None = None) -> str:
     )
     _advance(work, run, entity)
     work.sql(
-        "INSERT INTO sagas (tenant_id, id, name, record_id, state, position, steps, data, reason, detail, actor, correlation_id,"
-        " started_at, deadline_at, due_at, ended_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        "INSERT INTO sagas (tenant_id, id, name, record_id, state, position, steps, data, reason, detail, actor,"
+        " correlation_id, started_at, deadline_at, due_at, ended_at)"
+        f" VALUES ({', '.join(['%s'] * 16)})",
         (
             work.tenant,
             run.id,
@@ -209,12 +210,15 @@ def on_reply(work: Work, sagas: dict[str, Saga], reply: JSON) -> None:
     if undo:
         if run.state != "compensating" or log["state"] != "undoing":
             return
-        log.update(state="undone", ended_at=now)
-        _compensate(work, run, entity)
+        if "refused" in reply:
+            _ask_anew(work, run, log, reply["refused"])
+        else:
+            log.update(state="undone", ended_at=now)
+            _compensate(work, run, entity)
     elif run.state == "running" and index == run.position and log["state"] == "running":
         if "refused" in reply:
-            log.update(state="refused", ended_at=now, error=reply["refused"]["detail"] or reply["refused"]["code"])
             if step.kind == COMPENSATABLE:
+                log.update(state="refused", ended_at=now, error=reply["refused"]["detail"] or reply["refused"]["code"])
                 _turn_back(
                     work,
                     run,
@@ -224,9 +228,7 @@ def on_reply(work: Work, sagas: dict[str, Saga], reply: JSON) -> None:
                     unknown=False,
                 )
             else:
-                # Behind the pivot a refusal is no way out: it is shown, and asked again until an operator helps.
-                log["state"] = "running"
-                run.due_at = work.now + RETRY_AFTER
+                _ask_anew(work, run, log, reply["refused"])
         else:
             if step.then is not None:
                 step.then(entity, reply["ok"] or {}, run.data, work)
@@ -234,6 +236,15 @@ def on_reply(work: Work, sagas: dict[str, Saga], reply: JSON) -> None:
             run.position += 1
             _advance(work, run, entity)
     _save(work, run)
+
+
+def _ask_anew(work: Work, run: Run, log: JSON, refused: JSON) -> None:
+    """Behind the pivot and while undoing a refusal is no way out: it is shown, and asked again until it succeeds.
+
+    The next ask has an id of its own, since the participant's inbox drops what it has answered.
+    """
+    log.update(message_id=new_id(), error=refused["detail"] or refused["code"])
+    run.due_at = work.now + RETRY_AFTER
 
 
 def on_due(work: Work, sagas: dict[str, Saga], saga_id: str, record_id: str, name: str) -> None:
@@ -341,7 +352,10 @@ def _send(work: Work, run: Run, entity: Any, index: int, *, undo: bool) -> None:
     work.messages.append(Message(contract.service, encode(document), message_id if log["attempts"] == 1 else new_id()))
 
 
-_SELECT = "SELECT id, name, record_id, state, position, steps, data, reason, detail, actor, started_at, deadline_at, due_at, ended_at FROM sagas"
+_SELECT = (
+    "SELECT id, name, record_id, state, position, steps, data, reason, detail, actor, started_at, deadline_at, due_at,"
+    " ended_at FROM sagas"
+)
 
 
 def _run(saga: Saga, row: Any) -> Run:
@@ -363,8 +377,8 @@ def _run(saga: Saga, row: Any) -> Run:
 
 def _save(work: Work, run: Run) -> None:
     work.sql(
-        "UPDATE sagas SET state = %s, position = %s, steps = %s, data = %s, reason = %s, detail = %s, due_at = %s, ended_at = %s"
-        " WHERE tenant_id = %s AND id = %s",
+        "UPDATE sagas SET state = %s, position = %s, steps = %s, data = %s, reason = %s, detail = %s, due_at = %s,"
+        " ended_at = %s WHERE tenant_id = %s AND id = %s",
         (
             run.state,
             run.position,
@@ -413,7 +427,8 @@ def admit(ask: JSON, work: Work) -> bool:
     """
     undone = work.sql(
         "INSERT INTO asked (tenant_id, saga_id, step, undone) VALUES (%s, %s, %s, %s)"
-        " ON CONFLICT (tenant_id, saga_id, step) DO UPDATE SET undone = asked.undone OR excluded.undone RETURNING undone",
+        " ON CONFLICT (tenant_id, saga_id, step) DO UPDATE SET undone = asked.undone OR excluded.undone"
+        " RETURNING undone",
         (work.tenant, ask["saga"], ask["step"], ask["undo"]),
     ).scalar_one()
     return bool(ask["undo"] or not undone)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -21,6 +22,7 @@ from chassis.inbox import NotYet
 from chassis.records import Store, references
 from contracts.records import Ask, Query
 from contracts.registry import registry
+from contracts.values import is_uuid
 
 JSON = dict[str, Any]
 log = logging.getLogger("guanxi")
@@ -37,7 +39,7 @@ class Reaction:
 
 
 def on(*types: str) -> Callable[[Callable[[JSON, Work], Any]], Reaction]:
-    """Declare a reaction: `@on("sales.order.confirmed") def on_order_confirmed(event, work)`. `sales.order.*` is allowed."""
+    """Declare a reaction: `@on("sales.order.confirmed") def on_order_confirmed(event, work)`; or `sales.order.*`."""
 
     def declare(handle: Callable[[JSON, Work], Any]) -> Reaction:
         return Reaction(handle.__name__, types, handle)
@@ -153,6 +155,9 @@ class Runtime:
     def event(self, body: bytes) -> None:
         """One event, through the inbox to every reaction that wants it."""
         event = decode(body)
+        if not _complete(event, "id", "tenant", "type", "subject", "correlationid"):
+            self._bury(f"evt-{self.name}", body, {}, "The envelope is not complete.")
+            return
         kind = event["type"]
         for reaction in self.reactions:
             if any(matches(pattern, kind) for pattern in reaction.types):
@@ -179,7 +184,12 @@ class Runtime:
     def message(self, body: bytes) -> None:
         """A saga's command to this service, or a reply to one of its own sagas."""
         message = decode(body)
-        self._check_identity(message)
+        try:
+            self._check_identity(message)
+        except Problem as problem:
+            # A forged sender stays one, however often it is asked: nothing happens, and the evidence is kept.
+            self._bury(f"cmd-{self.name}", body, {}, str(problem))
+            return
         context = self.principal(message["tenant"], f"saga:{message['saga']}", causation_id=message["id"])
         subject = f"saga/{message['record_id']}"
         consumer = "asks" if message["kind"] == "ask" else "replies"
@@ -196,7 +206,8 @@ class Runtime:
         )
 
     def _check_identity(self, message: JSON) -> None:
-        # The bus drops what raises Problem 401 into the dead-letter table: a forged sender must not be retried.
+        if not _complete(message, "id", "tenant", "kind", "saga", "record_id"):
+            raise Problem(400, "bad_message", "The message is not complete.")
         if self.signer.verify(message.get("context")).tenant != message["tenant"]:
             raise Problem(401, "context_refused", "The message's tenant is not its sender's.")
 
@@ -210,13 +221,10 @@ class Runtime:
         if not saga.admit(message, work):
             saga.reply(message, self, work, saga.Refused("undone", "The saga had already turned back."))
             return
-        savepoint = work.connection.begin_nested()
         try:
-            outcome = handle(request, work)
-            savepoint.commit()
+            with work.savepoint():
+                outcome = handle(request, work)
         except saga.Refused as refusal:
-            savepoint.rollback()
-            work.changes.clear()
             outcome = refusal
         saga.reply(message, self, work, outcome)
 
@@ -252,12 +260,16 @@ class Runtime:
         with self.database.operations() as connection:
             rows = list(
                 connection.exec_driver_sql(
-                    "SELECT tenant_id, id, record_id, name FROM sagas WHERE ended_at IS NULL AND due_at <= %s ORDER BY due_at LIMIT 100",
+                    "SELECT tenant_id, id, record_id, name FROM sagas WHERE ended_at IS NULL AND due_at <= %s"
+                    " ORDER BY due_at LIMIT 100",
                     (self.clock.now(),),
                 )
             )
         for row in rows:
-            with self.database.work(self.principal(str(row.tenant_id), f"saga:{row.id}")) as work:
+            with (
+                self._alone(f"saga {row.name}"),
+                self.database.work(self.principal(str(row.tenant_id), f"saga:{row.id}")) as work,
+            ):
                 saga.on_due(work, self.sagas, str(row.id), str(row.record_id), row.name)
         return len(rows)
 
@@ -272,15 +284,22 @@ class Runtime:
             )
         rung = 0
         for row in rows:
-            try:
-                with self.database.work(self.principal(str(row.tenant_id), f"timer:{row.name}")) as work:
-                    if timers.take(work, row.name, row.key):
-                        self.definition.alarms[row.name](row.key, work)
-                        rung += 1
-            except Problem as problem:
-                # It stays due and rings again; one that cannot succeed must not silence the others.
-                log.warning("alarm %s of %s: %s", row.name, self.name, problem)
+            with (
+                self._alone(f"alarm {row.name}"),
+                self.database.work(self.principal(str(row.tenant_id), f"timer:{row.name}")) as work,
+            ):
+                if timers.take(work, row.name, row.key):
+                    self.definition.alarms[row.name](row.key, work)
+                    rung += 1
         return rung
+
+    @contextmanager
+    def _alone(self, what: str) -> Iterator[None]:
+        """What fails stays due and is tried again; one that cannot succeed must not hold up the others."""
+        try:
+            yield
+        except Exception:
+            log.exception("%s of %s failed", what, self.name)
 
     def endpoint(self) -> Endpoint:
         """What this service offers to the bus."""
@@ -305,6 +324,16 @@ class Runtime:
 
     def _bury(self, queue: str, raw: bytes, headers: JSON, reason: str) -> None:
         inbox.bury(self.database, queue, raw, headers, reason)
+
+
+def _complete(document: Any, *members: str) -> bool:
+    """Whether a message has these members as text, and its ids are ids."""
+    return (
+        isinstance(document, dict)
+        and all(isinstance(document.get(name), str) for name in members)
+        and is_uuid(document["id"])
+        and is_uuid(document["tenant"])
+    )
 
 
 def matches(pattern: str, kind: str) -> bool:

@@ -1,4 +1,4 @@
-"""How records, their commands, events and queries are declared. A declaration registers itself in `contracts.registry`."""
+"""How records, commands, events and queries are declared; a declaration registers itself in `contracts.registry`."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class RecordMeta(SchemaMeta):
         return super().__new__(mcs, class_name, bases, attrs)
 
     def __init__(cls, class_name: str, bases: tuple[type, ...], attrs: dict[str, Any], **options: Any) -> None:
-        super().__init__(class_name, bases, attrs)
+        super().__init__(class_name, bases, attrs)  # type: ignore[no-untyped-call]
         if options:
             declare(cls, **options)  # type: ignore[arg-type]
 
@@ -131,9 +131,9 @@ def declare(
     title: str = "name",
     subtitle: tuple[str, ...] = (),
 ) -> None:
-    """Register a record. `name` is `<service>.<record>`, `collection` its plural in URLs, `title` its field shown in lists.
+    """Register a record: `name` is `<service>.<record>`, `collection` its plural in URLs.
 
-    `number` is the default pattern of its human number: `SO-{year}-{seq:05}`.
+    `title` is its field shown in lists, `number` the default pattern of its human number: `SO-{year}-{seq:05}`.
     """
     if not re.fullmatch(r"[a-z]+\.[a-z]+(-[a-z]+)*", name):
         raise TypeError(f"{name} is not <service>.<record>")

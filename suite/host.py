@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import time
 from collections.abc import Sequence
 
 from chassis.bus.transport import Transport
@@ -67,10 +68,13 @@ class Host:
 
     def stop(self, grace: float = 20) -> None:
         """Take nothing new, finish what runs within `grace` seconds, then let go of everything."""
+        for leader in self._leaders:
+            leader.ask_to_stop()
         if self._running is not None:
             self._running.stop(grace)  # type: ignore[attr-defined]
+        end = time.monotonic() + min(grace, 3)
         for leader in self._leaders:
-            leader.stop(min(grace, 3))
+            leader.stop(max(0.0, end - time.monotonic()))
         for runtime in self.runtimes.values():
             runtime.database.close()
 

@@ -16,7 +16,15 @@ if TYPE_CHECKING:
     from chassis.records.store import Store
 
 JSON = dict[str, Any]
-FUNCTIONS = ("count", "sum", "avg", "min", "max")
+_ADDED = (f.Number, f.Money, f.Integer)
+_ORDERED = (*_ADDED, f.Date, f.Instant, f.Text, f.Choice)
+MEASURED: dict[str, tuple[type[f.Field], ...]] = {
+    "count": (*_ORDERED, f.Boolean, f.Ref),
+    "sum": _ADDED,
+    "avg": _ADDED,
+    "min": _ORDERED,
+    "max": _ORDERED,
+}
 BUCKETS = ("day", "week", "month", "quarter", "year")
 MOST_GROUPS = 1_000
 
@@ -26,15 +34,14 @@ def run(work: Work, store: Store[Any], params: JSON) -> JSON:
 
     Sums and averages of money are grouped by currency as well: different currencies are never added.
     """
-    conditions = Conditions(store.stored)
-    concealed = hidden(work.context, store.name)
-    where, parameters = selection(work, conditions, params, concealed)
+    conditions = Conditions(store.stored, hidden(work.context, store.name))
+    where, parameters = selection(work, conditions, params)
     groups: list[tuple[str, str]] = []
     for name in params.get("group_by") or []:
-        groups.append((name, _group(conditions, name, concealed)))
+        groups.append((name, _group(conditions, name)))
     measures: list[tuple[str, str, Any]] = []
     for measure in params.get("measures") or [{"fn": "count"}]:
-        label, sql, field = _measure(conditions, measure, concealed)
+        label, sql, field = _measure(conditions, measure)
         measures.append((label, sql, field))
         if isinstance(field, f.Money):
             currency = f'"{measure["field"]}_currency"'
@@ -49,11 +56,8 @@ def run(work: Work, store: Store[Any], params: JSON) -> JSON:
     )
     values = [value for _, own in branches for value in (*parameters, *own)]
     columns = [sql for _, sql in groups] + [sql for _, sql, _ in measures]
-    by = (
-        f" GROUP BY {', '.join(str(i + 1) for i in range(len(groups)))} ORDER BY {', '.join(str(i + 1) for i in range(len(groups)))}"
-        if groups
-        else ""
-    )
+    positions = ", ".join(str(index + 1) for index in range(len(groups)))
+    by = f" GROUP BY {positions} ORDER BY {positions}" if groups else ""
     rows = work.sql(f"SELECT {', '.join(columns)} FROM ({rows_sql}) AS chosen{by} LIMIT {MOST_GROUPS}", values).all()
     items = []
     for row in rows:
@@ -68,35 +72,31 @@ def run(work: Work, store: Store[Any], params: JSON) -> JSON:
     return {"items": items}
 
 
-def _group(conditions: Conditions, word: Any, concealed: frozenset[str]) -> str:
+def _group(conditions: Conditions, word: Any) -> str:
     name, _, bucket = str(word).partition(":")
-    if name in concealed:
-        raise bad_request("unknown_parameter", f"{name} is not a field.", "group_by")
     mapping = conditions.mapping(name)
     if bucket:
         if bucket not in BUCKETS or not isinstance(mapping.field, (f.Date, f.Instant)):
             raise bad_request(
                 "bad_parameter", f"{word}: buckets are {', '.join(BUCKETS)} of dates and instants.", "group_by"
             )
-        return f"date_trunc('{bucket}', \"{name}\")::date"
+        # Days begin at midnight UTC, whatever the server's own zone is.
+        zone = " AT TIME ZONE 'UTC'" if isinstance(mapping.field, f.Instant) else ""
+        return f"date_trunc('{bucket}', \"{name}\"{zone})::date"
     return f'"{name}"'
 
 
-def _measure(conditions: Conditions, measure: Any, concealed: frozenset[str]) -> tuple[str, str, Any]:
-    if not isinstance(measure, dict) or measure.get("fn") not in FUNCTIONS or set(measure) - {"fn", "field"}:
+def _measure(conditions: Conditions, measure: Any) -> tuple[str, str, Any]:
+    if not isinstance(measure, dict) or measure.get("fn") not in list(MEASURED) or set(measure) - {"fn", "field"}:
         raise bad_request(
-            "bad_parameter", f"A measure is {{fn, field?}} with fn one of {', '.join(FUNCTIONS)}.", "measures"
+            "bad_parameter", f"A measure is {{fn, field?}} with fn one of {', '.join(MEASURED)}.", "measures"
         )
     function = measure["fn"]
     if function == "count" and "field" not in measure:
         return "count", "count(*)", None
     name = measure.get("field")
-    mapping = conditions.by_name.get(name) if isinstance(name, str) and name not in concealed else None
-    if mapping is None or (
-        function in ("sum", "avg") and not isinstance(mapping.field, (f.Number, f.Money, f.Integer))
-    ):
-        raise bad_request("bad_parameter", f"{function} of {name} cannot be computed.", "measures")
-    if isinstance(mapping.field, (f.Parts, f.Embedded, f.Document, f.StringMap, f.Texts)):
+    mapping = conditions.by_name.get(name) if isinstance(name, str) else None
+    if mapping is None or not isinstance(mapping.field, MEASURED[function]):
         raise bad_request("bad_parameter", f"{function} of {name} cannot be computed.", "measures")
     inner = f'"{name}"' if function != "avg" else f'"{name}"::numeric'
     return f"{function}_{name}", f"{function}({inner})", mapping.field if function != "count" else None

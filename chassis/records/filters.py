@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from marshmallow import ValidationError
@@ -11,6 +12,7 @@ from chassis.records.columns import Mapping
 from chassis.records.stored import Stored
 from chassis.text import fold
 from contracts import fields as f
+from contracts.scalars import CONTROL
 from contracts.values import Amount
 
 JSON = dict[str, Any]
@@ -18,14 +20,18 @@ ALWAYS = ("id", "created_at", "updated_at", "number", "created_by", "updated_by"
 COMPARISONS = {"eq": "=", "ne": "<>", "gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 AFTER_EVERYTHING = "\U0010ffff"
 DEPTH, NODES = 8, 100
+_WHOLE = re.compile(r"-?[0-9]{1,18}", re.ASCII)
 
 
 class Conditions:
-    """Collects SQL conditions and their parameters for one kind of record."""
+    """Collects SQL conditions and their parameters for one kind of record.
 
-    def __init__(self, stored: type[Stored]) -> None:
+    A concealed field is unknown here: a filter or sort by it would tell its value by the rows that come back.
+    """
+
+    def __init__(self, stored: type[Stored], concealed: frozenset[str] = frozenset()) -> None:
         self.stored = stored
-        self.by_name = {mapping.name: mapping for mapping in stored.mappings}
+        self.by_name = {mapping.name: mapping for mapping in stored.mappings if mapping.name not in concealed}
         self._nodes = 0
 
     def mapping(self, name: Any) -> Mapping:
@@ -60,11 +66,13 @@ class Conditions:
             parsed = [self._value(mapping, item, folded) for item in items]
             return f"{column} IN ({', '.join(['%s'] * len(parsed))})", parsed
         if operator in ("contains", "starts"):
-            if not isinstance(value, str) or not 1 <= len(value) <= 200:
+            if not isinstance(value, str) or not 1 <= len(value) <= 200 or CONTROL.search(value):
                 raise bad_request("bad_parameter", f"{operator} takes 1 to 200 characters.", name)
             text = fold(value) if folded else value
             if operator == "starts":
-                return f"({column} >= %s AND {column} < %s)", [text, text + AFTER_EVERYTHING]
+                # Only in the collation C is a prefix a range; folded columns have it already.
+                bare = column if folded else f'{column} COLLATE "C"'
+                return f"({bare} >= %s AND {bare} < %s)", [text, text + AFTER_EVERYTHING]
             escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
             return f"{column} LIKE %s", [f"%{escaped}%"]
         parsed_value = self._value(mapping, value, folded)
@@ -81,7 +89,7 @@ class Conditions:
             elif isinstance(field, f.Boolean) and value in ("true", "false"):
                 parsed = value == "true"
             elif isinstance(field, f.Integer) and isinstance(value, str):
-                parsed = field.deserialize(int(value) if value.lstrip("-").isdigit() and len(value) < 19 else value)
+                parsed = field.deserialize(int(value) if _WHOLE.fullmatch(value) else value)
             elif isinstance(field, f.Text) and not isinstance(field, f.Currency):
                 parsed = f.Text(max=1_000).deserialize(value)
             elif isinstance(field, f.Number):

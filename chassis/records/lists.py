@@ -7,44 +7,47 @@ planner give the index up. Pages continue behind the last row's sort values, so 
 from __future__ import annotations
 
 import base64
-import binascii
 import datetime as dt
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import orjson
+from marshmallow import ValidationError
 
-from chassis.errors import Problem, bad_request
+from chassis.errors import bad_request
 from chassis.permissions import hidden, mask, scope
-from chassis.records.filters import Conditions, refuse_unknown
+from chassis.records.filters import Conditions
 from contracts import fields as f
+from contracts.scalars import CONTROL
 
 if TYPE_CHECKING:
     from chassis.database import Work
     from chassis.records.store import Store
 
 JSON = dict[str, Any]
+LARGEST = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One sort: its column, direction and whether it can be NULL (PostgreSQL: last when ascending, first when descending)."""
+    """One sort: its column, direction, type, and whether it can be NULL (last when ascending, first when descending)."""
 
     name: str
     column: str
     descending: bool
     nullable: bool
+    kind: type
 
 
 def page(work: Work, store: Store[Any], query: JSON) -> JSON:
     """`{items, next, count?}` for the query of a list (its shape: `where`, `filter`, `sort`, `limit`, `after`, …)."""
-    conditions = Conditions(store.stored)
-    concealed = hidden(work.context, store.name)
-    base, parameters = selection(work, conditions, query, concealed)
+    conditions = Conditions(store.stored, hidden(work.context, store.name))
+    base, parameters = selection(work, conditions, query)
     branches = branches_of(work, store)
-    limit = int(query.get("limit") or 50)
-    keys = _sort(conditions, query.get("sort"), concealed)
+    limit = _limit(query.get("limit"))
+    keys = _sort(conditions, query.get("sort"))
     after = _read_cursor(query["after"], keys) if query.get("after") else None
     rows = _rows(work, store, branches, base, parameters, keys, after, limit + 1) if branches else []
     more = len(rows) > limit
@@ -54,15 +57,18 @@ def page(work: Work, store: Store[Any], query: JSON) -> JSON:
     answer: JSON = {"items": documents, "next": _cursor(rows[-1][width:]) if more else None}
     if query.get("count"):
         answer["count"] = _count(work, store, branches, base, parameters) if branches else 0
-    if query.get("fields"):
-        wanted = query["fields"]
-        refuse_unknown(set(wanted), set(conditions.by_name) - concealed, "field")
-        keep = {"id", "version", *wanted}
-        answer["items"] = [{name: value for name, value in item.items() if name in keep} for item in documents]
     return answer
 
 
-def selection(work: Work, conditions: Conditions, query: JSON, concealed: frozenset[str]) -> tuple[str, list[Any]]:
+def _limit(given: Any) -> int:
+    limit = 50 if given is None else given
+    if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= LARGEST:
+        raise bad_request("bad_parameter", f"A page has 1 to {LARGEST} records.", "limit")
+    return limit
+
+
+def selection(work: Work, conditions: Conditions, query: JSON) -> tuple[str, list[Any]]:
+    """The SQL condition of `where`, `filter` and `deleted`, and its parameters."""
     parts, parameters = ["tenant_id = %s"], [work.tenant]
     deleted = query.get("deleted")
     if deleted == "only":
@@ -70,33 +76,14 @@ def selection(work: Work, conditions: Conditions, query: JSON, concealed: frozen
     elif deleted != "include":
         parts.append("deleted_at IS NULL")
     for name, operator, value in query.get("where") or ():
-        _refuse_concealed(name, concealed)
         sql, values = conditions.pair(name, operator, value)
         parts.append(sql)
         parameters += values
     if query.get("filter"):
-        for name in _named(query["filter"]):
-            _refuse_concealed(name, concealed)
         sql, values = conditions.tree(query["filter"])
         parts.append(sql)
         parameters += values
     return " AND ".join(parts), parameters
-
-
-def _named(node: Any) -> list[str]:
-    if isinstance(node, list):
-        return [name for inner in node for name in _named(inner)]
-    if isinstance(node, dict):
-        if "field" in node:
-            return [str(node["field"])]
-        return [name for inner in node.values() for name in _named(inner)]
-    return []
-
-
-def _refuse_concealed(name: str, concealed: frozenset[str]) -> None:
-    # A filter on a hidden field would tell its value by the rows that come back.
-    if name in concealed:
-        raise bad_request("unknown_parameter", f"{name} is not a field.", name)
 
 
 def branches_of(work: Work, store: Store[Any]) -> list[tuple[str, list[Any]]]:
@@ -105,34 +92,34 @@ def branches_of(work: Work, store: Store[Any]) -> list[tuple[str, list[Any]]]:
     granted = scope(context, store.name, "read")
     if granted == "all":
         return [("", [])]
-    if granted == "none" or not context.user_id:
-        return []
-    branches: list[tuple[str, list[Any]]] = [(" AND owner_id = %s", [context.user_id])]
+    branches: list[tuple[str, list[Any]]] = []
+    user = context.user_id
+    if granted in ("own", "team") and user:
+        branches.append((" AND owner_id = %s", [user]))
     if granted == "team":
-        branches += [
-            (" AND team_id = %s AND owner_id IS DISTINCT FROM %s", [team, context.user_id]) for team in context.teams
-        ]
+        others, mine = (" AND owner_id IS DISTINCT FROM %s", [user]) if user else ("", [])
+        branches += [(f" AND team_id = %s{others}", [team, *mine]) for team in dict.fromkeys(context.teams)]
     return branches
 
 
-def _sort(conditions: Conditions, sort: str | None, concealed: frozenset[str]) -> list[Key]:
+def _sort(conditions: Conditions, sort: str | None) -> list[Key]:
     """The keys of `sort=-created_at,name`. Ids are made in time order, so `created_at` sorts by the id."""
     keys = []
     for word in (sort or "-created_at").split(","):
         name, descending = word.removeprefix("-"), word.startswith("-")
-        _refuse_concealed(name, concealed)
         mapping = conditions.mapping(name)
         if name in ("created_at", "id"):
-            keys.append(Key("id", "id", descending, False))
+            keys.append(Key("id", "id", descending, False, str))
             break
         if not (mapping.field.sort or name == "updated_at"):
             raise bad_request("not_sortable", f"{name} cannot be sorted by.", "sort")
-        keys.append(Key(name, mapping.key, descending, not mapping.field.required))
+        kind = mapping.columns[0].type.python_type
+        keys.append(Key(name, mapping.key, descending, not mapping.field.required, kind))
     if len(keys) > 4:
         raise bad_request("bad_parameter", "At most 4 sorts.", "sort")
     if keys[-1].column != "id":
         # The id follows the first sort's direction, so that one index serves both ways.
-        keys.append(Key("id", "id", keys[0].descending, False))
+        keys.append(Key("id", "id", keys[0].descending, False, str))
     return keys
 
 
@@ -165,8 +152,9 @@ def _rows(
 
 def _behind(keys: list[Key], after: list[Any]) -> tuple[str, list[Any]]:
     """The condition for rows behind the cursor, NULLs included."""
-    if len({key.descending for key in keys}) == 1 and not any(key.nullable for key in keys):
-        # One row comparison is one index range.
+    present = None not in after and (keys[0].descending or not any(key.nullable for key in keys))
+    if present and len({key.descending for key in keys}) == 1:
+        # One row comparison is one index range. Descending, the NULLs that it leaves out lie before the cursor.
         columns = ", ".join(f'"{key.column}"' for key in keys)
         return f" AND ({columns}) {'<' if keys[0].descending else '>'} ({', '.join(['%s'] * len(keys))})", list(after)
     alternatives, parameters = [], []
@@ -211,20 +199,29 @@ def _read_cursor(cursor: str, keys: list[Key]) -> list[Any]:
         raw = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         if not isinstance(raw, list) or len(raw) != len(keys):
             raise ValueError("another list's cursor")
-        values = [_read(value) for value in raw]
+        values = [_read(value, key) for value, key in zip(raw, keys, strict=True)]
         f.parse_uuid(values[-1])
         return values
-    except (ValueError, binascii.Error, ArithmeticError, KeyError, Exception) as error:
-        if isinstance(error, Problem):
-            raise
+    except (ValueError, TypeError, ArithmeticError, LookupError, ValidationError):
         raise bad_request("bad_cursor", "This cursor does not belong to this list.", "after") from None
 
 
-def _read(value: Any) -> Any:
+_READERS: dict[str, Callable[[Any], Any]] = {
+    "d": f.parse_decimal,
+    "t": f.parse_instant,
+    "c": dt.date.fromisoformat,
+}
+
+
+def _read(value: Any, key: Key) -> Any:
+    """One value of a cursor, which comes from outside: of the key's type, or ValueError."""
     if isinstance(value, dict):
         kind, text = next(iter(value.items()))
-        return {"d": Decimal, "t": f.parse_instant, "c": dt.date.fromisoformat}[kind](text)
-    if value is not None and not isinstance(value, (str, int, bool)):
+        value = _READERS[kind](text)
+    if value is None:
+        if not key.nullable:
+            raise ValueError("never empty")
+    elif type(value) is not key.kind or (isinstance(value, str) and CONTROL.search(value)):
         raise ValueError("not a sort value")
     return value
 

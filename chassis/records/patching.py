@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from chassis.errors import Problem
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from chassis.records.stored import Stored
 
 JSON = dict[str, Any]
+_VERSION = re.compile(r"[0-9]{1,9}", re.ASCII)
 
 
 def merge_patch(target: Any, patch: Any) -> Any:
@@ -47,11 +49,11 @@ def check_version(work: Work, entity: Stored, if_match: str | None, patch: JSON 
     """
     if if_match is None or if_match == "*" or if_match == str(entity.version):
         return patch
-    if patch is None or not if_match.isdigit() or int(if_match) > entity.version:
+    if patch is None or not _VERSION.fullmatch(if_match) or int(if_match) > entity.version:
         raise _clash(entity, {}, {}, [])
     rows = work.sql(
-        "SELECT version, changed, snapshot, private FROM changes WHERE tenant_id = %s AND record_id = %s AND version >= %s"
-        " ORDER BY version",
+        "SELECT version, changed, snapshot, private FROM changes"
+        " WHERE tenant_id = %s AND record_id = %s AND version >= %s ORDER BY version",
         (work.tenant, entity.id, int(if_match)),
     ).all()
     if not rows or rows[0].version != int(if_match):
@@ -96,9 +98,13 @@ def _clash(entity: Stored, base: JSON, mine: JSON, fields: list[str]) -> Problem
 def merge_parts(base: list[JSON], mine: Any, theirs: list[JSON], field: f.Parts) -> list[JSON] | None:
     """Three lists of parts merged by id and field; None where both changed the same field of a part.
 
-    A part missing from one side was removed there; removing what the other side changed is a clash.
+    A part missing from one side was removed there; removing what the other side changed is a clash. A field missing
+    from one of `mine` was not changed.
     """
     if not isinstance(mine, list) or not all(isinstance(part, dict) for part in mine):
+        return None
+    ids = [part["id"] for part in mine if part.get("id") is not None]
+    if not all(isinstance(one, str) for one in ids) or len(set(ids)) != len(ids):
         return None
     writable = [name for name, declared in field.part.declared().items() if not declared.computed and name != "id"]
     before, ours, other = ({part["id"]: part for part in parts if part.get("id")} for parts in (base, mine, theirs))
@@ -106,6 +112,8 @@ def merge_parts(base: list[JSON], mine: Any, theirs: list[JSON], field: f.Parts)
     for part in theirs:
         key = part.get("id")
         if key not in before:
+            if key in ours:
+                return None
             merged.append({"id": key, **{name: part.get(name) for name in writable}})
             continue
         started = {name: before[key].get(name) for name in writable}
@@ -125,7 +133,7 @@ def merge_parts(base: list[JSON], mine: Any, theirs: list[JSON], field: f.Parts)
         if key in before and key not in other:
             if any(part.get(name, before[key].get(name)) != before[key].get(name) for name in writable):
                 return None
-        elif key not in before and key not in other:
+        elif key not in before:
             merged.append(part)
     merged += [part for part in mine if not part.get("id")]
     return [{name: value for name, value in part.items() if value is not None} for part in merged]

@@ -76,9 +76,7 @@ def _by_id(work: Work, target: str, ids: set[str]) -> dict[Any, JSON]:
 
 def history(work: Work, store: Store[Any], params: JSON) -> JSON:
     """Who changed what, latest first, of a record that the principal may read (or could, before it was deleted)."""
-    row = work.sql(f"{store.select} WHERE tenant_id = %s AND id = %s", (work.tenant, params["id"])).first()
-    if row is None or not store.readable(work, store.stored.wire_of_row(row)):
-        raise not_found(store.record.singular)
+    _readable_today(work, store, params["id"])
     limit = int(params.get("limit") or 50)
     after = params.get("after")
     if after is not None and not str(after).isdigit():
@@ -111,12 +109,19 @@ def history(work: Work, store: Store[Any], params: JSON) -> JSON:
     return {"items": items, "next": str(items[-1]["version"]) if len(rows) > limit else None}
 
 
+def _readable_today(work: Work, store: Store[Any], record_id: str) -> None:
+    row = work.sql(f"{store.select} WHERE tenant_id = %s AND id = %s", (work.tenant, record_id)).first()
+    if row is None or not store.readable(work, store.stored.wire_of_row(row)):
+        raise not_found(store.record.singular)
+
+
 def as_of(work: Work, store: Store[Any], record_id: str, moment: str) -> JSON:
-    """The record as it was at an instant, under today's grants; 404 before it was made and while it was deleted."""
+    """The record as it was at an instant, for who may read it today; 404 before it was made and while it was deleted."""
+    _readable_today(work, store, record_id)
     try:
         at = f.parse_instant(moment)
     except ValidationError as error:
-        raise bad_request("bad_parameter", f"as_of: {error.messages[0]}", "as_of") from None  # type: ignore[index]
+        raise bad_request("bad_parameter", f"as_of: {error.messages[0]}", "as_of") from None
     row = work.sql(
         "SELECT snapshot, private FROM changes WHERE tenant_id = %s AND record_id = %s AND record = %s AND at <= %s"
         " ORDER BY version DESC LIMIT 1",
@@ -125,7 +130,7 @@ def as_of(work: Work, store: Store[Any], record_id: str, moment: str) -> JSON:
     if row is None:
         raise not_found(store.record.singular)
     document = {name: {**row.snapshot, **row.private.get("snapshot", {})}.get(name) for name in store.record.declared()}
-    if document["deleted_at"] is not None or not store.readable(work, document):
+    if document["deleted_at"] is not None:
         raise not_found(store.record.singular)
     return mask(work.context, store.name, document)
 
@@ -171,7 +176,8 @@ def sagas(work: Work, params: JSON) -> JSON:
     state = params.get("state")
     rows = work.sql(
         "SELECT id, name, record_id, state, reason, detail, started_at, deadline_at, due_at, ended_at, steps FROM sagas"
-        " WHERE tenant_id = %s AND (CASE WHEN %s::text IS NULL THEN ended_at IS NULL ELSE state = %s END) AND id > %s ORDER BY id LIMIT %s",
+        " WHERE tenant_id = %s AND (CASE WHEN %s::text IS NULL THEN ended_at IS NULL ELSE state = %s END) AND id > %s"
+        " ORDER BY id LIMIT %s",
         (work.tenant, state, state, _after_id(params), limit + 1),
     ).all()
     items = [

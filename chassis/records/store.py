@@ -39,6 +39,7 @@ class Store(Generic[S]):
         self._computes: list[Callable[[S, Work], None]] = []
         self._guards: list[Callable[[S, Work], None]] = []
         self._created: list[Callable[[S, Work], Event | None]] = []
+        self._after: list[Callable[[S, Work], None]] = []
         self.commands: dict[str, tuple[Command, Callable[..., Any]]] = {}
         columns = ", ".join(f'"{name}"' for name in stored.column_names())
         self.select = f'SELECT {columns} FROM "{self.table}"'
@@ -73,6 +74,11 @@ class Store(Generic[S]):
         An event that the rule returns takes the place of `<record>.created`.
         """
         self._created.append(rule)
+        return rule
+
+    def created(self, rule: Callable[[S, Work], None]) -> Callable[[S, Work], None]:
+        """Run when a principal has created a record, for what refers to it."""
+        self._after.append(rule)
         return rule
 
     def command(self, contract: Command) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -134,6 +140,8 @@ class Store(Generic[S]):
         if record_id:
             entity.id = record_id
         self.add(work, entity, event=event)
+        for rule in self._after:
+            rule(entity, work)
         return entity
 
     def _new(self, work: Work, data: JSON) -> tuple[S, Event | None]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from chassis.errors import Problem, invalid
 from chassis.records import external
+from contracts.values import is_uuid
 
 if TYPE_CHECKING:
     from chassis.database import Work
@@ -13,27 +15,31 @@ if TYPE_CHECKING:
 
 JSON = dict[str, Any]
 MOST = 500
+OPERATIONS = ("create", "update", "delete", "upsert")
 
 
 def upsert(
     work: Work, store: Store[Any], system: str, key: str, data: JSON, if_match: str | None = None
 ) -> tuple[Any, bool]:
-    """Create the record that has this external key, or bring it to `data` as a merge patch. Returns it and whether it is new.
+    """Create the record that has this external key, or bring it to `data` as a merge patch. True: it is new.
 
-    Two writers who create the same key at once meet at its unique entry: the later one is refused and finds it next time.
+    Two writers who create the same key at once meet at its unique entry: the later one is refused, and finds it next.
     """
-    keys = {**(data.get("external_ids") or {}), system: key}
+    others = data.get("external_ids") or {}
+    if not isinstance(others, dict):
+        raise invalid({"external_ids": "Must be an object."})
+    keys = {**others, system: key}
     record_id = external.find(work, store.name, system, key)
     if record_id is None:
         return store.create(work, {**data, "external_ids": keys}), True
     patch = {name: value for name, value in data.items() if name != "external_ids"}
-    if data.get("external_ids"):
+    if others:
         patch["external_ids"] = keys
     return store.update(work, record_id, patch, if_match), False
 
 
 def bulk(work: Work, store: Store[Any], items: Any, *, atomic: bool) -> JSON:
-    """Up to 500 writes with a status for each. `atomic`: all or none; otherwise each stands alone behind a savepoint."""
+    """Up to 500 writes with a status for each: `atomic` is all or none, otherwise each stands behind a savepoint."""
     if not isinstance(items, list) or not 1 <= len(items) <= MOST:
         raise invalid({"items": f"Must be a list of 1 to {MOST} writes."})
     results: list[JSON] = []
@@ -41,22 +47,16 @@ def bulk(work: Work, store: Store[Any], items: Any, *, atomic: bool) -> JSON:
     for index, item in enumerate(items):
         if not isinstance(item, dict):
             raise invalid({f"items.{index}": "Must be an object."})
-        savepoint = None if atomic else work.connection.begin_nested()
-        seen = len(work.changes)
         result: JSON = {"ref": item.get("ref")}
         try:
-            result |= _one(work, store, item)
-            if savepoint is not None:
-                savepoint.commit()
+            with nullcontext() if atomic else work.savepoint():
+                result |= _one(work, store, item)
         except Problem as problem:
             if atomic:
                 errors = [{**error, "field": f"items.{index}.{error['field']}"} for error in problem.errors]
                 raise Problem(
                     problem.status, problem.code, f"items.{index}: {problem.detail}", errors=errors, extra=problem.extra
                 ) from None
-            assert savepoint is not None
-            savepoint.rollback()
-            del work.changes[seen:]
             failed = True
             result |= {"status": problem.status, "error": problem.document()}
         results.append(result)
@@ -65,10 +65,12 @@ def bulk(work: Work, store: Store[Any], items: Any, *, atomic: bool) -> JSON:
 
 def _one(work: Work, store: Store[Any], item: JSON) -> JSON:
     operation = item.get("op", "create")
-    if operation not in store.record.operations:
+    if operation not in OPERATIONS or operation not in store.record.operations:
         raise invalid({"op": f"{store.record.collection} has no {operation} in bulk."})
-    if operation in ("update", "delete") and not isinstance(item.get("id"), str):
-        raise invalid({"id": "Missing."})
+    if operation in ("update", "delete") and not is_uuid(item.get("id")):
+        raise invalid({"id": "Must be an id (UUID)."})
+    if not isinstance(item.get("if_match", ""), str | None):
+        raise invalid({"if_match": "Must be text."})
     data = item.get("data")
     if operation != "delete" and not isinstance(data, dict):
         raise invalid({"data": "Must be an object."})

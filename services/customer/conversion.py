@@ -13,7 +13,7 @@ JSON = dict[str, Any]
 
 
 def create_from_lead(request: Any, work: Work) -> JSON:
-    """Make the account (unless the lead goes to one that exists) and the contact. Ids follow from the lead, so a repeat is harmless."""
+    """Make the account, unless the lead goes to one that exists, and the contact; their ids follow from the lead."""
     if request.account_id is not None:
         account = accounts.find(work, request.account_id)
         if account is None:
@@ -54,7 +54,8 @@ def remove_from_lead(request: Any, work: Work) -> None:
     for store in (contacts, accounts):
         for found in store.where(
             work,
-            "id = (SELECT record_id FROM external_ids WHERE tenant_id = %s AND record = %s AND system = 'lead' AND key = %s)",
+            "id = (SELECT record_id FROM external_ids"
+            " WHERE tenant_id = %s AND record = %s AND system = 'lead' AND key = %s)",
             (work.tenant, store.name, request.lead_id),
         ):
             store.remove(work, found)

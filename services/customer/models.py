@@ -38,7 +38,7 @@ facts = Table(
     Column("tenant_id", Uuid(as_uuid=False), primary_key=True),
     Column("record", Text, primary_key=True),
     Column("record_id", Uuid(as_uuid=False), primary_key=True),
-    Column("account_id", Uuid(as_uuid=False), nullable=False),
+    Column("account_id", Uuid(as_uuid=False)),
     Column("version", Integer, nullable=False),
     Column("deleted", Boolean, nullable=False),
     Column("status", Text),

@@ -16,12 +16,12 @@ ENDED_ORDERS = ("rejected", "cancelled")
 
 
 def _keep(work: Work, record: str, data: JSON, **fact: Any) -> None:
-    """Keep the fact of a record in its highest version."""
+    """Keep the fact of a record in its highest version: also when it no longer belongs to any account."""
     row = {
         "tenant_id": work.tenant,
         "record": record,
         "record_id": data["id"],
-        "account_id": data["account_id"],
+        "account_id": data.get("account_id"),
         "version": data["version"],
         "deleted": data.get("deleted_at") is not None,
         **dict.fromkeys(("status", "number", "title", "amount", "currency", "happened_on", "happened_at", "count")),
@@ -33,7 +33,8 @@ def _keep(work: Work, record: str, data: JSON, **fact: Any) -> None:
     )
     work.sql(
         f"INSERT INTO account_facts ({columns}) VALUES ({', '.join(['%s'] * len(row))})"
-        f" ON CONFLICT (tenant_id, record, record_id) DO UPDATE SET {updates} WHERE account_facts.version < excluded.version",
+        f" ON CONFLICT (tenant_id, record, record_id) DO UPDATE SET {updates}"
+        " WHERE account_facts.version < excluded.version",
         list(row.values()),
     )
 
@@ -77,8 +78,7 @@ def on_opportunity(event: JSON, work: Work) -> None:
 @on("service.request.*")
 def on_request(event: JSON, work: Work) -> None:
     data = event["data"]
-    if data.get("account_id"):
-        _keep(work, "request", data, status=data["status"], number=data.get("number"), title=data["subject"])
+    _keep(work, "request", data, status=data["status"], number=data.get("number"), title=data["subject"])
 
 
 @on("marketing.point-account.*")
@@ -88,14 +88,12 @@ def on_points(event: JSON, work: Work) -> None:
 
 @on("customer.contact.*")
 def on_contact(event: JSON, work: Work) -> None:
-    if event["data"].get("account_id"):
-        _keep(work, "contact", event["data"])
+    _keep(work, "contact", event["data"])
 
 
 @on("customer.activity.*")
 def on_activity(event: JSON, work: Work) -> None:
-    if event["data"].get("account_id"):
-        _keep(work, "activity", event["data"], status=event["data"]["status"], title=event["data"]["subject"])
+    _keep(work, "activity", event["data"], status=event["data"]["status"], title=event["data"]["subject"])
 
 
 @on("customer.interaction.*")
@@ -110,8 +108,8 @@ def overview(work: Work, account_id: str) -> JSON:
     """The page of one account that the principal may read."""
     accounts.get(work, account_id)
     rows = work.sql(
-        "SELECT record, record_id, status, number, title, amount, currency, happened_on, happened_at, count FROM account_facts"
-        " WHERE tenant_id = %s AND account_id = %s AND NOT deleted ORDER BY record_id DESC",
+        "SELECT record, record_id, status, number, title, amount, currency, happened_on, happened_at, count"
+        " FROM account_facts WHERE tenant_id = %s AND account_id = %s AND NOT deleted ORDER BY record_id DESC",
         (work.tenant, account_id),
     ).all()
     kinds: dict[str, list[Any]] = {}

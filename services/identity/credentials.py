@@ -32,12 +32,15 @@ def verified(hashed: str | None, password: str) -> bool:
         return False
 
 
-def issue(work: Work, kind: str, user_id: str, holder_id: str, expires_at: dt.datetime | None, *, secret: str | None = None) -> str:
+def issue(
+    work: Work, kind: str, user_id: str, holder_id: str, expires_at: dt.datetime | None, *, secret: str | None = None
+) -> str:
     """A new secret of 32 random bytes, known only to the answer that carries it."""
     prefix = {"key": "gx_", "access": "gxa_", "refresh": "gxr_"}[kind]
     secret = secret or prefix + random.token_urlsafe(32)
     work.sql(
-        "INSERT INTO secrets (tenant_id, hash, kind, user_id, holder_id, expires_at, used) VALUES (%s, %s, %s, %s, %s, %s, false)",
+        "INSERT INTO secrets (tenant_id, hash, kind, user_id, holder_id, expires_at, used)"
+        " VALUES (%s, %s, %s, %s, %s, %s, false)",
         (work.tenant, digest(secret), kind, user_id, holder_id, expires_at),
     )
     return secret

@@ -9,7 +9,7 @@ from chassis.context import Grants, Masks
 from chassis.database import Work
 from chassis.errors import forbidden, invalid
 from chassis.ids import new_id
-from chassis.permissions import SCOPES, scope
+from chassis.permissions import SCOPES, scope, scope_in
 from chassis.records import Store
 from contracts import identity as contracts
 from contracts.registry import registry
@@ -32,8 +32,9 @@ def grants_are_known(role: Role, work: Work) -> None:
         declared = registry.records.get(record)
         if declared is None or not isinstance(mask, dict) or set(mask) - {"hidden", "read_only"}:
             raise invalid({f"masks.{record}": "Maps hidden and read_only to lists of fields of a record."})
+        known = list(declared.declared())
         for names in mask.values():
-            if not isinstance(names, list) or set(names) - set(declared.declared()):
+            if not isinstance(names, list) or any(name not in known for name in names):
                 raise invalid({f"masks.{record}": "Names fields that the record does not have."})
 
 
@@ -79,36 +80,45 @@ def set_password(work: Work, user_id: str, password: str) -> None:
 
 @api_keys.creates
 def a_key_gets_its_secret(key: ApiKey, work: Work) -> None:
-    """The secret is in the answer that makes the key and nowhere else. A key for somebody else needs the right to manage users."""
+    """Only the answer that makes the key has its secret. A key for somebody else needs the right to manage users."""
     if key.user_id != work.context.user_id and scope(work.context, "identity.user", "update") != "all":
         raise forbidden("create", "API keys of others")
     key.id, key.prefix = new_id(), "gx_"
-    work.reveal["secret"] = credentials.issue(work, "key", key.user_id, key.id, key.expires_at)
-
-
-@api_keys.guards
-def a_deleted_key_opens_nothing(key: ApiKey, work: Work) -> None:
-    """Whatever is done to a key, its secret is looked at again: deleting it must revoke it."""
-    work.sql(
-        "UPDATE secrets SET expires_at = least(expires_at, %s) WHERE tenant_id = %s AND holder_id = %s AND kind = 'key'",
-        (key.expires_at, work.tenant, key.id),
-    )
+    # When it ends is said by the key alone, so that an edit of that date counts at once.
+    work.reveal["secret"] = credentials.issue(work, "key", key.user_id, key.id, None)
 
 
 def effective(work: Work, user: User) -> tuple[Grants, Masks]:
-    """What a user's roles grant together: the widest scope counts; a field is masked only when every role masks it."""
-    grants: Grants = {}
+    """What a user's roles grant and conceal together."""
     found = roles.where(work, "id = ANY(%s::uuid[])", (list(user.role_ids or ()),))
-    for role in found:
-        for record, actions in role.grants.items():
-            into = grants.setdefault(record, {})
-            for action, scope in actions.items():
-                into[action] = max(into.get(action, "none"), scope, key=SCOPES.index)
-    masks: Masks = {}
-    if found:
-        for record in set.intersection(*(set(role.masks) for role in found)):
-            for kind in ("hidden", "read_only"):
-                fields = set.intersection(*(set(role.masks[record].get(kind, ())) for role in found))
-                if fields:
-                    masks.setdefault(record, {})[kind] = sorted(fields)
-    return grants, masks
+    return widest([role.grants for role in found]), lightest([role.masks for role in found])
+
+
+def widest(several: list[Grants]) -> Grants:
+    """One set of grants that allows what any of several allows.
+
+    A general grant of one role counts also where another role names the record or action: a second role never takes
+    away what the first one gives.
+    """
+    records = {record for grants in several for record in grants}
+    merged: Grants = {}
+    for record in records:
+        named = {action for grants in several for name in (record, "*") for action in grants.get(name, ())}
+        for action in {"*", *named}:
+            granted = max((scope_in(grants, record, action) for grants in several), key=SCOPES.index)
+            if action != "*" or granted != "none" or "*" in records:
+                merged.setdefault(record, {})[action] = granted
+    return merged
+
+
+def lightest(several: list[Masks]) -> Masks:
+    """A field is masked only when every role masks it; hidden by one and read-only by another, it is read-only."""
+    merged: Masks = {}
+    for record in set.intersection(*map(set, several)) if several else ():
+        of_roles = [masks[record] for masks in several]
+        hidden = set.intersection(*(set(mask.get("hidden", ())) for mask in of_roles))
+        guarded = set.intersection(*({*mask.get("hidden", ()), *mask.get("read_only", ())} for mask in of_roles))
+        for kind, fields in (("hidden", hidden), ("read_only", guarded - hidden)):
+            if fields:
+                merged.setdefault(record, {})[kind] = sorted(fields)
+    return merged

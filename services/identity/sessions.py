@@ -67,7 +67,7 @@ def _tokens(work: Work, user_id: str, family: str) -> JSON:
 
 
 def refresh(runtime: Any, context: Context, params: JSON) -> JSON:
-    """New tokens for a refresh token. Each serves once: a second use means that it was stolen and ends the whole session."""
+    """New tokens for a refresh token. Each serves once: a second use means theft and ends the whole session."""
     _only(context, "service:gateway")
     (token,) = _text(params, "refresh_token")
     row = credentials.look_up(runtime.database, token)
@@ -110,15 +110,16 @@ def authenticate(runtime: Any, context: Context, params: JSON) -> JSON:
     row = credentials.look_up(runtime.database, token)
     if row is None or row.kind == "refresh":
         raise Problem(401, "unauthenticated", "The token is unknown or has ended.")
-    if row.expires_at is not None and row.expires_at <= runtime.clock.now():
-        raise Problem(401, "token_expired", "The token is expired.")
     tenant = str(row.tenant_id)
     with runtime.database.reading(runtime.principal(tenant, "request")) as work:
         user = users.find(work, str(row.user_id))
         if user is None or user.status != "active":
             raise Problem(401, "unauthenticated", "The token's user is not active.")
-        if row.kind == "key" and api_keys.find(work, str(row.holder_id)) is None:
+        holder = api_keys.find(work, str(row.holder_id)) if row.kind == "key" else row
+        if holder is None:
             raise Problem(401, "unauthenticated", "The key was deleted.")
+        if holder.expires_at is not None and holder.expires_at <= runtime.clock.now():
+            raise Problem(401, "token_expired", "The token is expired.")
         actor = f"key:{row.holder_id}" if row.kind == "key" else f"user:{row.user_id}"
         return {"status": 200, "body": _described(work, user, actor)}
 
@@ -189,18 +190,28 @@ def find_tenant(runtime: Any, slug: str) -> str | None:
 
 
 def provision(runtime: Any, context: Context, params: JSON) -> JSON:
-    """Make a tenant with its first administrator, or give the tenant that has this short name. Operators only; repeatable."""
+    """Make a tenant with its administrator, or give the one that has this short name. Operators only; repeatable."""
     _only(context, "service:operator")
-    slug, name, email, password = _text(params, "slug", "name", "email", "password")
+    slug, _, _, _ = _text(params, "slug", "name", "email", "password")
     known = find_tenant(runtime, slug)
-    if known is not None:
-        return {"status": 200, "body": {"tenant_id": known, "created": False}}
+    if known is None:
+        try:
+            return {"status": 201, "body": _make_tenant(runtime, params)}
+        except Problem as problem:
+            # Two who make the same tenant at once meet at its short name: the later one finds what the other made.
+            known = find_tenant(runtime, slug) if problem.code == "duplicate" else None
+            if known is None:
+                raise
+    return {"status": 200, "body": {"tenant_id": known, "created": False}}
+
+
+def _make_tenant(runtime: Any, params: JSON) -> JSON:
     tenant_id = new_id()
     with runtime.database.work(service_context("operator", tenant_id, cause="request")) as work:
         tenant = tenants.make(
             id=tenant_id,
-            slug=slug,
-            name=name,
+            slug=params["slug"],
+            name=params["name"],
             currency=params.get("currency") or "USD",
             zone=params.get("zone") or "UTC",
             locale=params.get("locale") or "en",
@@ -211,20 +222,19 @@ def provision(runtime: Any, context: Context, params: JSON) -> JSON:
             work,
             users.make(
                 name=params.get("user_name") or "Administrator",
-                email=email,
+                email=params["email"],
                 role_ids=[administrator],
                 gets_copies=bool(params.get("gets_copies")),
             ),
         )
-        set_password(work, user.id, password)
+        set_password(work, user.id, params["password"])
         key = api_keys.add(work, api_keys.make(name="First key", user_id=user.id, owner_id=user.id))
         # Whoever provisions may bring the key, so that it is on his disk before it opens anything.
         secret = credentials.issue(work, "key", user.id, key.id, None, secret=params.get("api_key"))
-        body = {
+        return {
             "tenant_id": tenant_id,
             "created": True,
             "user_id": user.id,
             "api_key": secret,
             "administrator_role_id": administrator,
         }
-    return {"status": 201, "body": body}

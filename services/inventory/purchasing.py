@@ -9,11 +9,19 @@ from chassis.errors import conflict, invalid
 from chassis.numbering import next_number
 from chassis.records import Store
 from contracts import inventory as contracts
-from services.inventory.catalogue import default_warehouse
+from services.inventory.catalogue import default_warehouse, products
 from services.inventory.models import PurchaseOrder
 from services.inventory.stock import enter, shift
 
 purchase_orders = Store(PurchaseOrder)
+
+
+@purchase_orders.computes
+def products_exist(order: PurchaseOrder, work: Work) -> None:
+    """Lines are kept inside the order, where no foreign key looks."""
+    for index, line in enumerate(order.lines if order.status == "draft" else ()):
+        if products.find(work, line.product_id) is None:
+            raise invalid({f"lines.{index}.product_id": "There is no such record."}, code="unknown_reference")
 
 
 @purchase_orders.guards

@@ -39,6 +39,8 @@ def reserve(request: Any, work: Work) -> JSON | Refused:
     if known is not None:
         if known.status == "made":
             return {"reservation_id": known.id, "warehouse_id": known.warehouse_id}
+        if known.status == "refused":
+            return Refused("stock", known.reason)
         return Refused("cancelled", "The order's reservation has ended.")
     warehouse_id = request.warehouse_id or default_warehouse(work)
     wanted = _wanted(request.lines)

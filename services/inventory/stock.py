@@ -1,4 +1,4 @@
-"""The stock ledger: entries are never changed, levels are their sums, and a level below zero is refused by the database."""
+"""The stock ledger: entries never change, levels are their sums, and the database refuses a level below zero."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def by_hand(move: StockMove, work: Work) -> None:
 
 
 def lock(work: Work, warehouse_id: str, product_ids: Iterable[str]) -> dict[str, Any]:
-    """The levels of products in a warehouse, locked in product order; a product's first level is made with nothing in it.
+    """The levels of products in a warehouse, locked in product order; a product's first level is made empty.
 
     Products that do not exist have no level and are missing from the answer.
     """
@@ -69,16 +69,18 @@ def lock(work: Work, warehouse_id: str, product_ids: Iterable[str]) -> dict[str,
     missing = [product for product in wanted if product not in found]
     if missing:
         now, actor = work.now, work.context.actor
-        made = work.sql(
+        work.sql(
             "INSERT INTO stock_levels (tenant_id, id, product_id, warehouse_id, on_hand, reserved, available, version,"
             " created_at, created_by, updated_at, updated_by, external_ids, custom)"
             " SELECT p.tenant_id, fresh.id, p.id, %s, 0, 0, 0, 1, %s, %s, %s, %s, '{}', '{}'"
-            " FROM products AS p JOIN (SELECT unnest(%s::uuid[]) AS id, unnest(%s::uuid[]) AS product_id) AS fresh ON fresh.product_id = p.id"
+            " FROM products AS p"
+            " JOIN (SELECT unnest(%s::uuid[]) AS id, unnest(%s::uuid[]) AS product_id) AS fresh"
+            " ON fresh.product_id = p.id"
             " WHERE p.tenant_id = %s ON CONFLICT (tenant_id, product_id, warehouse_id) DO NOTHING",
             (warehouse_id, now, actor, now, actor, [new_id() for _ in missing], missing, work.tenant),
-        ).rowcount
-        if made:
-            return _locked(work, warehouse_id, wanted)
+        )
+        # Read again in any case: another transaction may have made the same level first.
+        return _locked(work, warehouse_id, wanted)
     return found
 
 
@@ -112,7 +114,8 @@ def shift(work: Work, warehouse_id: str, *, on_hand: Wanted = (), reserved: Want
     work.sql(
         "UPDATE stock_levels AS level SET on_hand = on_hand + change.hand, reserved = reserved + change.held,"
         " available = available + change.hand - change.held, version = version + 1, updated_at = %s, updated_by = %s"
-        " FROM (SELECT unnest(%s::uuid[]) AS product_id, unnest(%s::numeric[]) AS hand, unnest(%s::numeric[]) AS held) AS change"
+        " FROM (SELECT unnest(%s::uuid[]) AS product_id, unnest(%s::numeric[]) AS hand, unnest(%s::numeric[]) AS held)"
+        " AS change"
         " WHERE level.tenant_id = %s AND level.warehouse_id = %s AND level.product_id = change.product_id",
         (
             work.now,

@@ -24,7 +24,6 @@ def settled_is_settled(lead: Lead, work: Work) -> None:
 @leads.command(contracts.qualify)
 def qualify(lead: Lead, work: Work) -> None:
     lead.move("qualified")
-    lead.reason = None
 
 
 @leads.command(contracts.disqualify)

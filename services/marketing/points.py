@@ -41,8 +41,7 @@ def on_receivable(event: JSON, work: Work) -> None:
     row = _keep(work, event)
     if row is None:
         return
-    order_id, target = row.order_id, 0 if row.history else row.target
-    difference = target - _entered(work, order_id)
+    difference = row.target - _entered(work, row.order_id)
     if difference == 0:
         return
     _move(work, row.account_id, difference)
@@ -52,31 +51,34 @@ def on_receivable(event: JSON, work: Work) -> None:
             account_id=row.account_id,
             points=difference,
             kind="earned" if difference > 0 else "reversed",
-            order_id=order_id,
-            reverses_id=None if difference > 0 else _latest_earned(work, order_id),
+            order_id=row.order_id,
+            reverses_id=None if difference > 0 else _latest_earned(work, row.order_id),
         ),
     )
 
 
 def _keep(work: Work, event: JSON) -> Any:
-    """Note what this event says. The order's row, locked, or None where the event brings nothing new."""
-    data = event["data"]
+    """Note what this event says: a newer version, or that the order is history, which no version takes back.
+
+    Returns the order's row, locked, or None where the event brings nothing new.
+    """
+    data, history = event["data"], event["type"] == "sales.receivable.imported"
     return work.sql(
         "INSERT INTO order_points AS known (tenant_id, order_id, version, account_id, target, history)"
         " VALUES (%s, %s, %s, %s, %s, %s)"
         " ON CONFLICT (tenant_id, order_id) DO UPDATE SET"
-        "  target = CASE WHEN known.version < excluded.version THEN excluded.target ELSE known.target END,"
-        "  account_id = CASE WHEN known.version < excluded.version THEN excluded.account_id ELSE known.account_id END,"
-        "  version = greatest(known.version, excluded.version), history = known.history OR excluded.history"
+        "  version = greatest(known.version, excluded.version), account_id = excluded.account_id,"
+        "  target = CASE WHEN known.history THEN 0 ELSE excluded.target END,"
+        "  history = known.history OR excluded.history"
         " WHERE known.version < excluded.version OR (excluded.history AND NOT known.history)"
-        " RETURNING order_id, account_id, target, history",
+        " RETURNING order_id, account_id, target",
         (
             work.tenant,
             data["order_id"],
             data["version"],
             data["account_id"],
-            _worth(data),
-            event["type"] == "sales.receivable.imported",
+            0 if history else _worth(data),
+            history,
         ),
     ).first()
 

@@ -13,9 +13,20 @@ REASONS = {"stock": ("not enough stock", "库存不足"), "credit": ("the credit
 
 
 def _tell_owner(event: JSON, work: Work, title: tuple[str, str], body: str | None = None) -> None:
+    """The owner, and with him whoever gets copies of what owners are told. Without an owner nobody."""
     owner = event["data"].get("owner_id")
     if owner is not None:
-        tell(work, event["id"], [owner], title, event["subject"], body)
+        copied = _users(work, "(data->>'gets_copies')::boolean")
+        tell(work, event["id"], [owner, *copied], title, event["subject"], body)
+
+
+def _users(work: Work, condition: str, *parameters: Any) -> list[str]:
+    rows = work.sql(
+        "SELECT id FROM copies WHERE tenant_id = %s AND record = 'identity.user' AND NOT deleted"
+        f" AND data->>'status' = 'active' AND {condition}",
+        (work.tenant, *parameters),
+    )
+    return [row.id for row in rows]
 
 
 def _number(data: JSON) -> str:
@@ -69,12 +80,8 @@ def on_campaign_launched(event: JSON, work: Work) -> None:
     if data.get("team_id") is None:
         _tell_owner(event, work, title)
         return
-    members = work.sql(
-        "SELECT id FROM copies WHERE tenant_id = %s AND record = 'identity.user' AND NOT deleted"
-        " AND data->>'status' = 'active' AND jsonb_exists(data->'member_of', %s)",
-        (work.tenant, data["team_id"]),
-    )
-    tell(work, event["id"], [row.id for row in members], title, event["subject"])
+    members = _users(work, "jsonb_exists(data->'member_of', %s)", data["team_id"])
+    tell(work, event["id"], members, title, event["subject"])
 
 
 reactions = (

@@ -17,7 +17,7 @@ class Notify(Service):
     reactions = (*reactions.reactions, reminders.on_activity)
     timers = (Timer("send-mail", dt.timedelta(seconds=1), deliveries.send_due),)
     alarms = {reminders.REMIND: reminders.remind}
-    copies = {"identity.user": (*USER, "member_of")}
+    copies = {"identity.user": (*USER, "member_of", "gets_copies")}
 
 
 service = Notify

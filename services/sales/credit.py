@@ -12,7 +12,7 @@ from services.sales.receivables import exposure
 
 
 def hold_credit(work: Work, order: Order) -> None:
-    """Hold the order's total against the limit. The lock on the account's copy makes orders of one account queue up here.
+    """Hold the order's total against the limit. The lock on the account's copy makes its orders queue up here.
 
     A limit binds orders in its own currency; in another currency an account with a limit has no credit.
     """

@@ -32,11 +32,14 @@ def taken_over(order: Order, work: Work) -> Event | None:
     order.number = next_number(work, contracts.Order)
     order.status, order.shipped_at = "completed", shipped
     order.placed_at = dt.datetime.combine(order.ordered_on, dt.time(), dt.UTC)
-    _paid_receivable(order, work)
     return contracts.OrderImported
 
 
-def _paid_receivable(order: Order, work: Work) -> None:
+@orders.created
+def owes_nothing_any_more(order: Order, work: Work) -> None:
+    """The receivable of an order with a history was opened and paid, both on the ledger."""
+    if order.history is None:
+        return
     receivable = receivables.make(
         order_id=order.id,
         account_id=order.account_id,

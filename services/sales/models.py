@@ -89,4 +89,5 @@ receivable_entries = Table(
         name="fk_receivable_entries_receivable_id",
     ),
     CheckConstraint("kind IN ('opened', 'paid', 'reversed', 'refunded', 'written_off')", name="kind"),
+    info={"insert_only": True},
 )

@@ -68,7 +68,7 @@ def ship(order: Order, work: Work, body: Any) -> None:
 
 @orders.command(contracts.cancel)
 def cancel(order: Order, work: Work, body: Any) -> None:
-    """Before confirmation the saga turns back; afterwards stock is released and the receivable reversed. Never deleted."""
+    """Before confirmation the saga turns back; afterwards stock is released and the receivable reversed."""
     from services.sales.receivables import reverse
     from services.sales.sagas import cancel_order, place_order
 

@@ -21,7 +21,7 @@ USUAL = (("Contacted", "10"), ("Needs known", "30"), ("Quoted", "60"), ("Negotia
 
 @opportunities.computes
 def starts_in_a_stage(opportunity: Opportunity, work: Work) -> None:
-    """An opportunity is always somewhere in a pipeline: at first in the first stage of its own or of the default one."""
+    """An opportunity always stands in a pipeline: at first in the first stage of its own or of the default one."""
     if opportunity.pipeline_id is None:
         default = pipelines.where(work, '"default"') or pipelines.where(work, "true")
         opportunity.pipeline_id = default[0].id if default else None
@@ -70,7 +70,7 @@ def lose(opportunity: Opportunity, work: Work, body: Any) -> None:
 
 
 def create_from_lead(request: Any, work: Work) -> JSON:
-    """The opportunity that a lead becomes. Its account may be newer than what sales has heard of, so it is not looked up."""
+    """The opportunity that a lead becomes. An account not heard of yet is waited for, a deleted one refuses."""
     if not pipelines.where(work, "true"):
         seed_pipeline(work)
     account = work.sql(

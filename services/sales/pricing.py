@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import Context, Decimal, localcontext
 from typing import Any
 
 from chassis.database import Work
@@ -13,15 +13,23 @@ from contracts.values import Amount
 from services.sales.models import Order
 
 HUNDRED = Decimal(100)
+# A quantity and a unit price have up to 21 digits each and a discount 7: their product is still exact, so that it is
+# rounded once. What comes of it must be an amount that the wire can carry.
+EXACT = Context(prec=60)
+MOST = Decimal(10) ** 15
 
 
 def price(order: Order, work: Work) -> None:
-    """Fill in what lines left out from the product, then nets, taxes and sums.
+    """Fill in what lines left out from the product, then nets, taxes and sums. 422 beyond 15 digits.
 
     net = round_half_up(quantity × unit_price × (1 − discount/100)), tax = round_half_up(net × rate/100), both to the
     currency's minor unit; total = net + tax + freight.
     """
-    currency = order.currency
+    with localcontext(EXACT):
+        _price(order, order.currency, work)
+
+
+def _price(order: Order, currency: str, work: Work) -> None:
     for index, line in enumerate(order.lines):
         if line.unit_price is None or line.tax_rate is None:
             _from_product(line, index, currency, work)
@@ -37,6 +45,8 @@ def price(order: Order, work: Work) -> None:
     order.net = total((line.net for line in order.lines), currency)
     order.tax = total((line.tax for line in order.lines), currency)
     order.total = total((order.net, order.tax, order.freight or zero(currency)), currency)
+    if order.total.amount >= MOST:
+        raise invalid({"total": "Must be below 10^15."})
 
 
 def _from_product(line: Any, index: int, currency: str, work: Work) -> None:

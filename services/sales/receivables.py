@@ -99,10 +99,10 @@ def exposure(work: Work, account_id: str, currency: str, but_not: str) -> Decima
     """
     return Decimal(
         work.sql(
-            "SELECT coalesce((SELECT sum(open) FROM receivables WHERE tenant_id = %s AND account_id = %s AND open_currency = %s"
-            "  AND status IN ('open', 'partly_paid') AND order_id <> %s), 0)"
-            " + coalesce((SELECT sum(amount) FROM credit_holds WHERE tenant_id = %s AND account_id = %s AND currency = %s"
-            "  AND order_id <> %s), 0)",
+            "SELECT coalesce((SELECT sum(open) FROM receivables WHERE tenant_id = %s AND account_id = %s"
+            "  AND open_currency = %s AND status IN ('open', 'partly_paid') AND order_id <> %s), 0)"
+            " + coalesce((SELECT sum(amount) FROM credit_holds WHERE tenant_id = %s AND account_id = %s"
+            "  AND currency = %s AND order_id <> %s), 0)",
             (work.tenant, account_id, currency, but_not, work.tenant, account_id, currency, but_not),
         ).scalar_one()
     )

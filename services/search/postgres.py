@@ -195,10 +195,12 @@ class Question:
             "  + coalesce(max(score) FILTER (WHERE kind = 'start'), 0)"
             "  + coalesce(bool_or(mine), false)::int AS score FROM answers GROUP BY record, id),"
             f" ranked AS (SELECT * FROM scored ORDER BY score DESC, id DESC LIMIT {RANKED})"
-            " SELECT record, id, version, data, score, (SELECT jsonb_object_agg(record, n)"
+            # LIMIT keeps this a look-up for each ranked record: as a join it would be planned over the whole table.
+            " SELECT ranked.record, ranked.id, version, data, score, (SELECT jsonb_object_agg(record, n)"
             "  FROM (SELECT record, count(*) AS n FROM scored GROUP BY record) AS counted) AS counts"
-            " FROM ranked JOIN documents USING (record, id) WHERE tenant_id = %(tenant)s"
-            " ORDER BY score DESC, changed_at DESC, id DESC LIMIT %(limit)s"
+            " FROM ranked CROSS JOIN LATERAL (SELECT version, data, changed_at FROM documents"
+            "  WHERE tenant_id = %(tenant)s AND documents.record = ranked.record AND documents.id = ranked.id LIMIT 1) AS document"
+            " ORDER BY score DESC, changed_at DESC, ranked.id DESC LIMIT %(limit)s"
         )
 
     def _words(self, terms: Sequence[Term], bounds: tuple[str, str | None]) -> str:
@@ -206,10 +208,12 @@ class Question:
         first = Term(terms[0].word, (bounds,))
         joins, sums, conditions = "", self._weight("w", first), ""
         for at, term in enumerate(terms[1:]):
+            # OFFSET keeps the word out of the inner look-up: else the planner may scan all answers of this term anew for
+            # each document, instead of the few words that the document has.
             joins += (
-                f" CROSS JOIN LATERAL (SELECT max({self._weight('x', term)}) AS score FROM words AS x"
-                f" WHERE x.tenant_id = %(tenant)s AND x.record = w.record AND x.id = w.id"
-                f" AND {self.within('x', term)} AND {self.unmasked('x')}) AS t{at}"
+                f" CROSS JOIN LATERAL (SELECT max({self._weight('own', term)}) AS score FROM"
+                " (SELECT word, weight FROM words AS x WHERE x.tenant_id = %(tenant)s AND x.record = w.record"
+                f" AND x.id = w.id AND {self.unmasked('x')} OFFSET 0) AS own WHERE {self.within('own', term)}) AS t{at}"
             )
             sums += f" + t{at}.score"
             conditions += f" AND t{at}.score IS NOT NULL"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
+from functools import partial
 
 import pytest
 from hypothesis import given, settings
@@ -120,16 +121,47 @@ def test_an_account_deleted_meanwhile_still_gets_its_points_reversed(suite):
     assert (balance(suite, account), suite.dead()) == (0, [])
 
 
-def test_first_points_of_two_orders_at_once_meet_in_one_point_account(suite):
-    account = account_known(suite)
-    paid = [said(suite, account, new_id(), 1, "paid") for _ in range(6)]
-    threads = [threading.Thread(target=deliver, args=(suite, body)) for body in paid]
+def at_once(*calls):
+    """Run these in threads of their own, all let go in one moment. Returns what they raised."""
+    gate, raised = threading.Barrier(len(calls)), []
+
+    def run(call):
+        gate.wait()
+        try:
+            call()
+        except Exception as error:
+            raised.append(error)
+
+    threads = [threading.Thread(target=run, args=(call,)) for call in calls]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    suite.settle()
-    assert (balance(suite, account), len(entries(suite, account))) == (720, 6)
+    return raised
+
+
+def test_first_points_of_several_orders_at_once_meet_in_one_point_account(suite):
+    account = account_known(suite)
+    paid = [said(suite, account, new_id(), 1, "paid") for _ in range(8)]
+    assert at_once(*(partial(deliver, suite, body) for body in paid)) == []
+    # None of them had to be tried again.
+    assert suite._parked() == []
+    assert (balance(suite, account), len(entries(suite, account))) == (960, 8)
+
+
+def test_first_points_by_hand_at_once_meet_in_one_point_account(suite):
+    account = account_known(suite)
+    by_hand = partial(suite.create, ENTRY, {"account_id": account, "points": 5})
+    assert at_once(*[by_hand] * 8) == []
+    assert balance(suite, account) == 40
+
+
+def test_points_are_not_spent_twice_by_two_at_once(suite):
+    account = account_known(suite)
+    suite.create(ENTRY, {"account_id": account, "points": 10})
+    spend = partial(suite.create, ENTRY, {"account_id": account, "points": -4})
+    assert [error.code for error in at_once(*[spend] * 4)] == ["insufficient_points"] * 2
+    assert balance(suite, account) == 2
 
 
 def test_an_entry_by_hand_is_an_adjustment_and_moves_the_balance(suite):
@@ -229,4 +261,7 @@ def test_whatever_the_order_of_events_entries_and_balance_are_what_the_newest_ve
     found = entries(suite, account)
     for order, points in worth.items():
         assert sum(one["points"] for one in found if one["order_id"] == order) == points
+    with suite.work("marketing") as work:
+        rows = work.sql("SELECT order_id, target FROM order_points WHERE tenant_id = %s", (suite.tenant,))
+        assert {row.order_id: row.target for row in rows} == worth
     assert (balance(suite, account) or 0) == sum(worth.values()) == sum(one["points"] for one in found)

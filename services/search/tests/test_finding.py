@@ -51,8 +51,8 @@ NOT_FOUND = [
     ("futterkisten", {"name": "Alfreds Futterkiste"}),
     ("alfreds kiste", {"name": "Alfreds Futterkiste"}),
     ("国中", {"name": "中国银行"}),
-    ("h", {"name": "银行"}),
-    ("9999", {"name": "X", "phone": "030-9999-1"}),
+    ("ang", {"name": "银行"}),
+    ("9999", {"name": "X", "phone": "030-1999921"}),
     ("secret", {"name": "X", "notes": "secret"}),
     ("x --", {"name": "Y"}),
     ("%", {"name": "100%"}),
@@ -103,7 +103,7 @@ def test_types_narrow_what_is_found(index):
     [{"types": ["nothing"]}, {"types": "account"}, {"limit": 101}, {"limit": "9"}, {"min_version": {"a": 1}}, {"q": 7}],
 )
 def test_a_question_out_of_shape_is_refused(index, wrong):
-    with pytest.raises(Exception, match="bad_|unknown_type"):
+    with pytest.raises(Exception, match=r"^(bad_|unknown_type)"):
         index.ask(**{"q": "x", **wrong})
 
 

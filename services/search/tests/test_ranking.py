@@ -54,8 +54,6 @@ def northwind(index):
         ("blauer", "Blauer See Delikatessen"),
         ("berglunds snabbkop", "Berglunds snabbköp"),
         ("la maison", "La maison d'Asie"),
-        ("lamaison", "La maison d'Asie"),
-        ("030-0074321", "Alfreds Futterkiste"),
         ("WOLZA", "Wolski  Zajazd"),
         ("b's bev", "B's Beverages"),
     ],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from chassis.ids import new_id
-from services.search.tests.conftest import ACCOUNT, CONTACT, ORDER
+from services.search.tests.conftest import ACCOUNT, CONTACT, ORDER, event
 
 TEAM, OTHER_TEAM = new_id(), new_id()
 
@@ -67,9 +67,9 @@ def test_what_one_owns_is_found_among_very_many_of_others(index, monkeypatch):
 def test_a_hidden_field_is_not_found_by_and_not_shown(index):
     index.put(CONTACT, name="Maria", email="maria@secret.example", phone="030-0074321", title="Owner")
     masked = index.suite.context(masks={CONTACT: {"hidden": ["email", "phone"]}})
-    for q in ("secret", "maria@secret.example", "4321", "0300074321", "maria secret", "secert"):
-        assert index.ask(q)["items"] or q == "secert", q
-        assert index.ask(q, context=masked)["items"] == [], q
+    for q in ("secret", "maria@secret.example", "4321", "0300074321", "maria secret"):
+        assert index.titles(q) == ["Maria"], q
+        assert index.titles(q, context=masked) == [], q
     (item,) = index.ask("maria", context=masked)["items"]
     assert (item["title"], item["subtitle"], item["highlight"]) == ("Maria", "Owner", "<em>Maria</em>")
     assert "secret" not in str(item)
@@ -93,8 +93,6 @@ def test_hidden_external_ids_are_not_found_by(index):
 
 
 def test_a_new_owner_finds_the_record_and_the_old_one_no_longer(index):
-    from services.search.tests.conftest import event
-
     one, old, new = new_id(), new_id(), new_id()
     for version, owner in ((1, old), (2, new)):
         index.take(

@@ -16,7 +16,7 @@ def upgrade() -> None:
         sa.Column("tenant_id", sa.Uuid(as_uuid=False), nullable=False),
         sa.Column("record", sa.Text(), nullable=False),
         sa.Column("record_id", sa.Uuid(as_uuid=False), nullable=False),
-        sa.Column("account_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("account_id", sa.Uuid(as_uuid=False), nullable=True),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("deleted", sa.Boolean(), nullable=False),
         sa.Column("status", sa.Text(), nullable=True),
@@ -72,6 +72,7 @@ def upgrade() -> None:
         sa.Column("external_ids", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("custom", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_accounts")),
+        info={"insert_only": False, "ops": False},
     )
     op.create_index("ix_accounts_city", "accounts", ["tenant_id", "city_key", "id"], unique=False)
     op.create_index("ix_accounts_country", "accounts", ["tenant_id", "country_key", "id"], unique=False)
@@ -172,6 +173,7 @@ def upgrade() -> None:
             ["tenant_id", "parent_id"], ["groups.tenant_id", "groups.id"], name="fk_groups_parent_id"
         ),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_groups")),
+        info={"insert_only": False, "ops": False},
     )
     op.create_index("ix_groups_name", "groups", ["tenant_id", "name_key", "id"], unique=False)
     op.create_index("ix_groups_owner_id", "groups", ["tenant_id", "owner_id", "id"], unique=False)
@@ -290,6 +292,7 @@ def upgrade() -> None:
             ["tenant_id", "account_id"], ["accounts.tenant_id", "accounts.id"], name="fk_contacts_account_id"
         ),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_contacts")),
+        info={"insert_only": False, "ops": False},
     )
     op.create_index("ix_contacts_account_id", "contacts", ["tenant_id", "account_id", "id"], unique=False)
     op.create_index("ix_contacts_email", "contacts", ["tenant_id", "email_key", "id"], unique=False)
@@ -329,6 +332,7 @@ def upgrade() -> None:
             ["tenant_id", "contact_id"], ["contacts.tenant_id", "contacts.id"], name="fk_activities_contact_id"
         ),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_activities")),
+        info={"insert_only": False, "ops": False},
     )
     op.create_index("ix_activities_account_id", "activities", ["tenant_id", "account_id", "id"], unique=False)
     op.create_index("ix_activities_contact_id", "activities", ["tenant_id", "contact_id", "id"], unique=False)
@@ -369,6 +373,7 @@ def upgrade() -> None:
             ["tenant_id", "contact_id"], ["contacts.tenant_id", "contacts.id"], name="fk_interactions_contact_id"
         ),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_interactions")),
+        info={"insert_only": False, "ops": False},
     )
     op.create_index("ix_interactions_account_id", "interactions", ["tenant_id", "account_id", "id"], unique=False)
     op.create_index("ix_interactions_channel", "interactions", ["tenant_id", "channel", "id"], unique=False)

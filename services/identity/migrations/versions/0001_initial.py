@@ -270,6 +270,7 @@ def upgrade() -> None:
         sa.Column("locale", sa.Text(), nullable=True),
         sa.Column("zone", sa.Text(), nullable=True),
         sa.Column("phone", sa.Text(), nullable=True),
+        sa.Column("gets_copies", sa.Boolean(), nullable=True),
         sa.Column("hired_on", sa.Date(), nullable=True),
         sa.Column("status", sa.Text(), nullable=True),
         sa.Column("version", sa.BigInteger(), nullable=False),

@@ -433,7 +433,8 @@ def upgrade() -> None:
         sa.UniqueConstraint(
             "tenant_id", "receivable_id", "cause", name=op.f("uq_receivable_entries_tenant_id_receivable_id_cause")
         ),
+        info={"insert_only": True},
     )
     install_common(op)
-    protect(op, "credit_holds", "orders", "pipelines", "targets", "opportunities", "receivables", "receivable_entries")
-    protect(op, "payments", insert_only=True)
+    protect(op, "credit_holds", "orders", "pipelines", "targets", "opportunities", "receivables")
+    protect(op, "payments", "receivable_entries", insert_only=True)
