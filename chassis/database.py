@@ -55,7 +55,7 @@ def _apply_scope(
 
 
 def make_engine(url: str, *, pool_size: int = 5, name: str = "guanxi") -> Engine:
-    """An engine whose connections answer ids as text and JSON as plain values; waiting for a full pool ends after 5 s."""
+    """An engine that answers ids as text and JSON as plain values. Waiting for a full pool ends after 5 s."""
     engine = create_engine(
         url,
         pool_size=pool_size,
@@ -115,7 +115,7 @@ class Work:
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
-        """A part of the transaction that leaves nothing behind when it raises: no rows, changes, messages or secrets."""
+        """A part of the transaction that leaves nothing behind when it raises: no rows, changes, messages, secrets."""
         if not self.scope.applied:
             # A rollback to a savepoint takes back settings as well, so the tenant must be set before it.
             self.sql("SELECT 1")
@@ -176,7 +176,7 @@ class Database:
 
 @contextmanager
 def _translated() -> Iterator[None]:
-    """A lost or refused connection is 503, a lock wait or a statement past its time limit too: repeat and it may work."""
+    """A lost or refused connection is 503, a wait or a statement past its time limit too: repeat and it may work."""
     try:
         yield
     except PoolTimeout as error:

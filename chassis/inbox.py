@@ -160,7 +160,8 @@ def due(database: Database, limit: int = 100) -> list[Any]:
             connection.exec_driver_sql(
                 "SELECT tenant_id, consumer, event_id, body FROM inbox AS i WHERE state = 'parked' AND due_at <= %s"
                 " AND NOT EXISTS (SELECT 1 FROM inbox AS earlier WHERE earlier.tenant_id = i.tenant_id"
-                "  AND earlier.consumer = i.consumer AND earlier.subject = i.subject AND earlier.state = 'parked' AND earlier.seq < i.seq)"
+                "  AND earlier.consumer = i.consumer AND earlier.subject = i.subject AND earlier.state = 'parked'"
+                "  AND earlier.seq < i.seq)"
                 " ORDER BY due_at, seq LIMIT %s",
                 (database.clock.now(), limit),
             )

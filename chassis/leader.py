@@ -38,7 +38,9 @@ class Leader:
 
     def start(self) -> None:
         for work in (self._publish, self._keep_house):
-            thread = threading.Thread(target=self._forever, args=(work,), daemon=True, name=f"{self._runtime.name}-relay")
+            thread = threading.Thread(
+                target=self._forever, args=(work,), daemon=True, name=f"{self._runtime.name}-relay"
+            )
             thread.start()
             self._threads.append(thread)
 
@@ -72,7 +74,12 @@ class Leader:
         """Lead while the connection lives: publish what is there, then wait to be told of more."""
         url = make_url(self._url)
         connection = psycopg2.connect(
-            host=url.host, port=url.port, user=url.username, password=url.password, dbname=url.database, connect_timeout=5
+            host=url.host,
+            port=url.port,
+            user=url.username,
+            password=url.password,
+            dbname=url.database,
+            connect_timeout=5,
         )
         try:
             connection.autocommit = True

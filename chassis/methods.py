@@ -14,6 +14,7 @@ from chassis.errors import forbidden, not_found
 from chassis.permissions import mask, scope
 from chassis.records import lists, reading, writing
 from chassis.records.store import Store
+from contracts.values import is_uuid
 
 if TYPE_CHECKING:
     from chassis.database import Work

@@ -89,7 +89,11 @@ def fingerprint() -> str:
     """A digest of every migration and of what provisioning does: equal digests need no migrating."""
     digest = hashlib.sha256()
     here = Path(__file__).resolve().parent
-    for path in [*sorted(SERVICES.glob("*/migrations/versions/*.py")), here / "provisioning.py", here / "migrations.py"]:
+    for path in [
+        *sorted(SERVICES.glob("*/migrations/versions/*.py")),
+        here / "provisioning.py",
+        here / "migrations.py",
+    ]:
         digest.update(path.read_bytes())
     return digest.hexdigest()
 

@@ -1,4 +1,4 @@
-"""The relay publishes what `unsent` names and deletes what was confirmed. One leader per service; a crash repeats some."""
+"""The relay publishes what `unsent` names and deletes what was confirmed. One leader per service."""
 
 from __future__ import annotations
 

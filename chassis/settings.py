@@ -54,6 +54,9 @@ def from_environment() -> Settings:
     try:
         env.seal()
     except EnvValidationError as error:
-        lines = [f"{name}: {' '.join(str(message) for message in messages)}" for name, messages in error.error_messages.items()]
+        lines = [
+            f"{name}: {' '.join(str(message) for message in messages)}"
+            for name, messages in error.error_messages.items()
+        ]
         raise SettingsError("\n".join(lines)) from None
     return found

@@ -6,6 +6,7 @@ once more after a later one. Each test has a tenant of its own, so nothing needs
 
 from __future__ import annotations
 
+import builtins
 import datetime as dt
 import importlib
 import random
@@ -198,10 +199,10 @@ class Suite:
         found: JSON = self.call(record.split(".")[0], "record.get", {"record": record, "id": record_id}, **options)
         return found
 
-    def list(self, record: str, *where: Sequence[str], **query: Any) -> list[JSON]:
+    def list(self, record: str, *where: Sequence[str], **query: Any) -> builtins.list[JSON]:
         options = {name: query.pop(name) for name in ("context",) if name in query}
         params = {"record": record, "query": {"where": [list(one) for one in where], "limit": 200, **query}}
-        items: list[JSON] = self.call(record.split(".")[0], "record.list", params, **options)["items"]
+        items: builtins.list[JSON] = self.call(record.split(".")[0], "record.list", params, **options)["items"]
         return items
 
     def update(self, record: str, record_id: str, patch: JSON, *, if_match: str | None = None, **options: Any) -> JSON:
@@ -234,7 +235,7 @@ class Suite:
             self.clock.forward(minutes=11)
         raise AssertionError(f"still not quiet: {self._parked()}")
 
-    def _parked(self) -> list[Any]:
+    def _parked(self) -> builtins.list[Any]:
         found = []
         for name, runtime in self.bus.runtimes.items():
             with runtime.database.operations() as connection:
@@ -245,7 +246,7 @@ class Suite:
                 found += [(name, *row) for row in rows]
         return found
 
-    def dead(self) -> list[Any]:
+    def dead(self) -> builtins.list[Any]:
         """Events that no attempt helped: every test may ask that there are none."""
         found = []
         for name, runtime in self.bus.runtimes.items():
@@ -256,7 +257,7 @@ class Suite:
                 found += [(name, *row) for row in rows]
         return found
 
-    def events(self, kind: str = "") -> list[JSON]:
+    def events(self, kind: str = "") -> builtins.list[JSON]:
         """Events of the test's tenant that were published, in the order of publishing."""
         documents = [orjson.loads(one.body) for one in self.bus.seen if one.exchange.endswith(".events")]
         return [

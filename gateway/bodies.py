@@ -87,6 +87,8 @@ class RecordBodies:
     def _word(self, word: str, value: Any) -> Any:
         """The same checks as in a query string; only numbers are numbers here, and lists are lists."""
         if word == "limit":
+            # 35.0 is an integer to JSON Schema.
+            value = int(value) if isinstance(value, float) and value.is_integer() else value
             fits = type(value) is int
         elif word in ("fields", "expand"):
             fits = isinstance(value, list) and all(isinstance(name, str) and "," not in name for name in value)

@@ -137,9 +137,7 @@ def serve(service: str, only: str | None) -> None:
 def gateway(streams: bool, port: int | None, host: str, workers: int) -> None:
     """Run the HTTP gateway under gunicorn."""
     chosen = port if port is not None else _number("GUANXI_PORT", 8080)
-    missing = [name for name in ("GUANXI_BUS", "GUANXI_CONTEXT_KEY") if not os.environ.get(name)]
-    if missing:
-        raise click.ClickException("\n".join(f"{name}: Environment variable not set." for name in missing))
+    _needs("GUANXI_BUS", "GUANXI_CONTEXT_KEY")
     if streams:
         os.environ["GUANXI_STREAMS"] = "1"
     arguments = ["-c", "python:gateway.gunicorn_conf", "-b", f"{host}:{chosen}", "-w", str(workers), "gateway.wsgi:application"]
@@ -167,6 +165,42 @@ def migrate(services: tuple[str, ...], provision: bool) -> None:
     transport.declare([runtime.endpoint() for runtime in host.runtimes.values()])
     host.stop()
     click.echo("exchanges and queues are declared")
+
+
+@main.group()
+def tenant() -> None:
+    """The organisations that share an installation."""
+
+
+@tenant.command("create")
+@click.argument("slug")
+@click.option("--name", required=True, help="Its full name.")
+@click.option("--email", required=True, help="Of its first administrator.")
+@click.option("--currency", default="USD", show_default=True, help="ISO 4217 code.")
+@click.option("--zone", default="UTC", show_default=True, help="IANA time zone.")
+@click.option("--locale", default="en", show_default=True)
+@click.option("--copies", is_flag=True, help="The administrator also receives what owners receive.")
+def tenant_create(slug: str, name: str, email: str, currency: str, zone: str, locale: str, copies: bool) -> None:
+    """Make a tenant with its first administrator, and print his password and API key, once."""
+    from chassis.bus.ports import BusUnavailable, OutcomeUnknown
+    from chassis.bus.transport import connect
+    from chassis.context import Signer
+    from suite import tenants
+
+    _needs("GUANXI_BUS", "GUANXI_CONTEXT_KEY")
+    caller = connect(os.environ["GUANXI_BUS"]).caller()
+    password, api_key = tenants.new_password(), tenants.new_api_key()
+    wanted = {"slug": slug, "name": name, "email": email, "password": password, "api_key": api_key}
+    wanted |= {"currency": currency, "zone": zone, "locale": locale, "gets_copies": copies}
+    try:
+        created = tenants.create(caller, Signer(os.environ["GUANXI_CONTEXT_KEY"]), wanted)
+    except (tenants.Refused, BusUnavailable, OutcomeUnknown) as error:
+        raise click.ClickException(f"The tenant was not made: {error}") from None
+    finally:
+        caller.close()
+    if not created:
+        raise click.ClickException(f"There is a tenant {slug} already; nothing was changed.")
+    click.echo(f"tenant    {slug}\ne-mail    {email}\npassword  {password}\nAPI key   {api_key}")
 
 
 @main.group("import")
@@ -231,6 +265,12 @@ def version() -> None:
     from importlib.metadata import version as installed
 
     click.echo(f"guanxi {installed('guanxi')}")
+
+
+def _needs(*names: str) -> None:
+    missing = [name for name in names if not os.environ.get(name)]
+    if missing:
+        raise click.ClickException("\n".join(f"{name}: Environment variable not set." for name in missing))
 
 
 def _settings() -> Any:

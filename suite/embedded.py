@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import signal
 import threading
 import time
@@ -13,12 +12,12 @@ from typing import Any
 from chassis import migrations, provisioning
 from chassis.bus.http import HttpServer
 from chassis.bus.transport import connect
-from chassis.context import Context, Signer
+from chassis.context import Signer
 from chassis.settings import Settings
 from contracts.registry import SERVICES
 from gateway.app import create_app
 from gateway.settings import from_environment as gateway_settings
-from suite import home, northwind
+from suite import home, northwind, tenants
 from suite.client import Client
 from suite.host import Host
 from suite.servers.postgres import Postgres
@@ -82,8 +81,8 @@ class Embedded:
     def complete_demo(self) -> northwind.Report | None:
         """Make the demo tenant at the first start, or finish what a stopped first start left. None: it was complete."""
         mark = self.folder / "demo.json"
+        self._refresh_credentials()
         if home.read(mark) is not None:
-            self._refresh_credentials()
             self._demo_complete = True
             return None
         known = self._administrator()
@@ -103,30 +102,23 @@ class Embedded:
             "url": self.url,
             "tenant": TENANT,
             "email": EMAIL,
-            "password": secrets.token_urlsafe(12),
-            "api_key": "gx_" + secrets.token_urlsafe(32),
+            "password": tenants.new_password(),
+            "api_key": tenants.new_api_key(),
         }
         draft = self.folder / "credentials.draft.json"
         known = home.read(draft) or known
         home.write_private(draft, known)
         assert self._host is not None
-        context = Context(tenant="00000000-0000-0000-0000-000000000000", actor="service:operator", deadline=time.time() + 30)
-        request = {
-            "method": "identity.provision",
-            "context": Signer(self._secrets["context_key"]).sign(context),
-            "params": {
-                "slug": TENANT,
-                "name": "Northwind Traders",
-                "currency": "USD",
-                "email": EMAIL,
-                "password": known["password"],
-                "api_key": known["api_key"],
-                "gets_copies": True,
-            },
+        wanted = {
+            "slug": TENANT,
+            "name": "Northwind Traders",
+            "currency": "USD",
+            "email": EMAIL,
+            "password": known["password"],
+            "api_key": known["api_key"],
+            "gets_copies": True,
         }
-        answer = self._host.transport.caller().call("identity", request, timeout=30)
-        if "error" in answer:
-            raise RuntimeError(f"the demo tenant could not be made: {answer['error']}")
+        tenants.create(self._host.transport.caller(), Signer(self._secrets["context_key"]), wanted)
         home.write_private(path, known)
         draft.unlink(missing_ok=True)
         return known

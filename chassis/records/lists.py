@@ -32,7 +32,7 @@ LARGEST = 200
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One sort: its column, direction, type, and whether it can be NULL (last when ascending, first when descending)."""
+    """One sort: column, direction, type, and whether it can be NULL (last when ascending, first when descending)."""
 
     name: str
     column: str
@@ -182,7 +182,7 @@ def _behind(keys: list[Key], after: list[Any]) -> tuple[str, list[Any]]:
 
 def _cursor(values: Any) -> str:
     plain = [
-        {"d": str(value)}
+        {"d": f.plain(value)}
         if isinstance(value, Decimal)
         else {"t": f.instant(value)}
         if isinstance(value, dt.datetime)
@@ -206,11 +206,7 @@ def _read_cursor(cursor: str, keys: list[Key]) -> list[Any]:
         raise bad_request("bad_cursor", "This cursor does not belong to this list.", "after") from None
 
 
-_READERS: dict[str, Callable[[Any], Any]] = {
-    "d": f.parse_decimal,
-    "t": f.parse_instant,
-    "c": dt.date.fromisoformat,
-}
+_READERS: dict[str, Callable[[Any], Any]] = {"d": Decimal, "t": f.parse_instant, "c": dt.date.fromisoformat}
 
 
 def _read(value: Any, key: Key) -> Any:
@@ -221,7 +217,9 @@ def _read(value: Any, key: Key) -> Any:
     if value is None:
         if not key.nullable:
             raise ValueError("never empty")
-    elif type(value) is not key.kind or (isinstance(value, str) and CONTROL.search(value)):
+        return None
+    unfit = CONTROL.search(value) if isinstance(value, str) else isinstance(value, Decimal) and not value.is_finite()
+    if type(value) is not key.kind or unfit:
         raise ValueError("not a sort value")
     return value
 

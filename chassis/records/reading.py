@@ -116,7 +116,7 @@ def _readable_today(work: Work, store: Store[Any], record_id: str) -> None:
 
 
 def as_of(work: Work, store: Store[Any], record_id: str, moment: str) -> JSON:
-    """The record as it was at an instant, for who may read it today; 404 before it was made and while it was deleted."""
+    """The record as it was at an instant, for who may read it today; 404 before it was made and while deleted."""
     _readable_today(work, store, record_id)
     try:
         at = f.parse_instant(moment)

@@ -1,7 +1,7 @@
 """The store owns every write of a record: load and lock, permission, rule, one version, one change row.
 
 Rules are plain functions that a service hangs on its store: `computes` (fields that follow from others), `guards`
-(when people may edit or delete), `command` (a verb). They take the record and the unit of work, and do no I/O of their own.
+(when people may edit or delete), `command` (a verb). They take the record and the unit of work and do no other I/O.
 """
 
 from __future__ import annotations
@@ -167,7 +167,7 @@ class Store(Generic[S]):
         return entity, event
 
     def update(self, work: Work, record_id: str, patch: JSON, if_match: str | None = None) -> S:
-        """Apply a merge patch. Writers who saw an older version pass where their fields are disjoint from the others'."""
+        """Apply a merge patch. Who saw an older version passes where his fields are disjoint from the others'."""
         entity = self._allowed(work, record_id, "update")
         for rule in self._guards:
             rule(entity, work)

@@ -38,10 +38,10 @@ def table_name(record: type[Record]) -> str:
 
 
 class Stored:
-    """A record's row as an object: one attribute for each declared field. `__table_args__` adds constraints and indexes.
+    """A record's row as an object: one attribute for each declared field.
 
-    `insert_only` takes the right to update and delete from the service itself; `ops` lets the operations role see all
-    tenants' rows.
+    `__table_args__` adds constraints and indexes. `insert_only` takes the right to update and delete from the service
+    itself; `ops` lets the operations role see all tenants' rows.
     """
 
     record: ClassVar[type[Record]]

@@ -48,7 +48,15 @@ COMPONENTS: dict[str, JSON] = {
     | {"description": "RFC 9457. `code` is stable; a refusal may add members, such as base, mine and theirs of a 412."},
     "History": page(
         _thing(
-            {"version": WHOLE, "type": TEXT, "at": INSTANT, "actor": TEXT, "changed": _list_of(TEXT), "previous": MAP}
+            {
+                "version": WHOLE,
+                "type": TEXT,
+                "at": INSTANT,
+                "actor": TEXT,
+                "cause": TEXT,
+                "correlation_id": TEXT,
+                "changes": _list_of(_thing({"field": TEXT, "from": {}, "to": {}})),
+            }
         ),
     ),
     "Saga": _thing(

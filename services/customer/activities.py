@@ -38,7 +38,7 @@ def complete(activity: Activity, work: Work, body: Any) -> None:
                 contact_id=activity.contact_id,
                 channel=CHANNELS.get(activity.kind, "other"),
                 summary=body.outcome or activity.subject,
-                happened_at=work.now,
+                happened_at=activity.completed_at,
                 activity_id=activity.id,
                 owner_id=activity.owner_id,
                 team_id=activity.team_id,

@@ -132,9 +132,9 @@ def key_of(value: str) -> str:
 def _words(searchable: Searchable, data: JSON) -> Iterator[tuple[str, str, int]]:
     for field, weight in searchable.weights.items():
         if field == EXTERNAL:
-            values = [value for value in (data.get(EXTERNAL) or {}).values() if value]
+            values = list((data.get(EXTERNAL) or {}).values())
         else:
-            values = [data[field]] if data.get(field) else []
+            values = [data[field]] if isinstance(data.get(field), str) else []
         weighed: dict[str, int] = {}
         for value in values:
             for word, own in words_of(value, weight):

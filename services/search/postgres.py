@@ -20,14 +20,15 @@ from services.search.phrases import Phrase, Term, prefix
 from services.search.visibility import Visible
 
 BATCH = 200
-CANDIDATES = 5_000
+CANDIDATES = 2_000
+COUNTED = 20_000
 KEYS = 200
 # More than any page, so that among equals the newest are shown and not the first found.
 RANKED = 300
 ALIKE = "0.45"
 SHORTEST_TITLE = 4
 
-_UPSERT = (
+UPSERT = (
     "INSERT INTO documents (tenant_id, record, id, version, deleted, owner_id, team_id, title_key, data, changed_at)"
     " SELECT %(tenant)s, new.record, new.id, new.version, new.deleted, new.owner_id, new.team_id, new.title_key,"
     "  new.data::jsonb, new.changed_at"
@@ -39,17 +40,17 @@ _UPSERT = (
     "  changed_at = excluded.changed_at"
     " WHERE documents.version < excluded.version RETURNING record, id"
 )
-_FORGET = (
+FORGET = (
     "DELETE FROM words USING unnest(%(record)s::text[], %(id)s::uuid[]) AS old (record, id)"
     " WHERE words.tenant_id = %(tenant)s AND words.record = old.record AND words.id = old.id"
 )
-_REMEMBER = (
+REMEMBER = (
     "INSERT INTO words (tenant_id, record, id, word, field, weight, owner_id, team_id)"
     " SELECT %(tenant)s, new.* FROM unnest(%(record)s::text[], %(id)s::uuid[], %(word)s::text[], %(field)s::text[],"
     "  %(weight)s::smallint[], %(owner)s::uuid[], %(team)s::uuid[])"
     "  AS new (record, id, word, field, weight, owner_id, team_id)"
 )
-_PROGRESS = (
+PROGRESS = (
     "INSERT INTO progress (tenant_id, event_at, taken_at) VALUES (%s, %s, %s) ON CONFLICT (tenant_id)"
     " DO UPDATE SET event_at = excluded.event_at, taken_at = excluded.taken_at"
     " WHERE progress.event_at < excluded.event_at"
@@ -69,7 +70,7 @@ class PostgresIndex:
         with self._database.work(self._runtime.principal(tenant, "index")) as work:
             for start in range(0, len(ordered), BATCH):
                 _write(work, ordered[start : start + BATCH])
-            work.sql(_PROGRESS, (tenant, newest_at, work.now))
+            work.sql(PROGRESS, (tenant, newest_at, work.now))
 
     def find(self, tenant: str, phrase: Phrase, visible: Visible, limit: int) -> Found:
         with self._reading(tenant) as work:
@@ -121,7 +122,7 @@ class PostgresIndex:
 def _write(work: Work, documents: list[Document]) -> None:
     """Keep the newer ones, and replace the words of those that were kept."""
     kept = work.sql(
-        _UPSERT,
+        UPSERT,
         {
             "tenant": work.tenant,
             "record": [document.record for document in documents],
@@ -138,7 +139,7 @@ def _write(work: Work, documents: list[Document]) -> None:
     newer = {(row.record, row.id) for row in kept}
     if not newer:
         return
-    work.sql(_FORGET, {"tenant": work.tenant, "record": [one for one, _ in newer], "id": [one for _, one in newer]})
+    work.sql(FORGET, {"tenant": work.tenant, "record": [one for one, _ in newer], "id": [one for _, one in newer]})
     rows = [
         (document.record, document.id, word, field, weight, document.owner_id, document.team_id)
         for document in documents
@@ -149,7 +150,7 @@ def _write(work: Work, documents: list[Document]) -> None:
         columns = zip(*rows, strict=True)
         names = ("record", "id", "word", "field", "weight", "owner", "team")
         work.sql(
-            _REMEMBER,
+            REMEMBER,
             {"tenant": work.tenant, **{name: list(values) for name, values in zip(names, columns, strict=True)}},
         )
 
@@ -161,7 +162,7 @@ def _rarest_first(work: Work, terms: Sequence[Term]) -> list[Term]:
     question = Question(work.tenant, None)
     counts = ", ".join(
         f"(SELECT count(*) FROM (SELECT FROM words WHERE tenant_id = %(tenant)s AND {question.within('words', term)}"
-        f" LIMIT {CANDIDATES}) AS answers)"
+        f" LIMIT {COUNTED}) AS answers)"
         for term in terms
     )
     row = work.sql(f"SELECT {counts}", question.parameters).one()
@@ -199,7 +200,8 @@ class Question:
             " SELECT ranked.record, ranked.id, version, data, score, (SELECT jsonb_object_agg(record, n)"
             "  FROM (SELECT record, count(*) AS n FROM scored GROUP BY record) AS counted) AS counts"
             " FROM ranked CROSS JOIN LATERAL (SELECT version, data, changed_at FROM documents"
-            "  WHERE tenant_id = %(tenant)s AND documents.record = ranked.record AND documents.id = ranked.id LIMIT 1) AS document"
+            "  WHERE tenant_id = %(tenant)s AND documents.record = ranked.record AND documents.id = ranked.id"
+            "  LIMIT 1) AS document"
             " ORDER BY score DESC, changed_at DESC, ranked.id DESC LIMIT %(limit)s"
         )
 
@@ -208,8 +210,8 @@ class Question:
         first = Term(terms[0].word, (bounds,))
         joins, sums, conditions = "", self._weight("w", first), ""
         for at, term in enumerate(terms[1:]):
-            # OFFSET keeps the word out of the inner look-up: else the planner may scan all answers of this term anew for
-            # each document, instead of the few words that the document has.
+            # OFFSET keeps the word out of the inner look-up: else the planner may scan all answers of this term anew
+            # for each document, instead of the few words that the document has.
             joins += (
                 f" CROSS JOIN LATERAL (SELECT max({self._weight('own', term)}) AS score FROM"
                 " (SELECT word, weight FROM words AS x WHERE x.tenant_id = %(tenant)s AND x.record = w.record"

@@ -151,7 +151,9 @@ def test_every_walk_gives_exactly_what_is_covered_in_order(databases, kinds, lim
     visible = {"none": set(), "own": {"mine"}, "team": {"mine", "team"}, "all": {"mine", "team", "other"}}[scope]
     context = suite.context(user_id=me, teams=[team], grants={"sales.order": {"read": scope}})
     items, _ = walk(suite, limit, context=context)
-    assert [item["id"] for item in items] == [one["id"] for one, kind in zip(made, kinds, strict=True) if kind in visible]
+    assert [item["id"] for item in items] == [
+        one["id"] for one, kind in zip(made, kinds, strict=True) if kind in visible
+    ]
 
 
 def test_masked_fields_are_nowhere_in_an_event(suite):

@@ -97,7 +97,9 @@ def test_personal_fields_stand_apart_and_are_in_what_is_served(suite):
     )
     deliver(suite, contact)
     with suite.work("eventlog") as work:
-        row = work.sql("SELECT envelope::text AS envelope, private FROM events WHERE tenant_id = %s", (suite.tenant,)).one()
+        row = work.sql(
+            "SELECT envelope::text AS envelope, private FROM events WHERE tenant_id = %s", (suite.tenant,)
+        ).one()
     assert "example.com" not in row.envelope
     assert "Clerk" in row.envelope
     assert row.private["previous"] == {"email": "old@example.com"}

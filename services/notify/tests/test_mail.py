@@ -170,6 +170,13 @@ def test_a_title_cannot_add_headers(suite, sink):
     assert not any(line.lower().startswith("bcc") for line in head.split("\r\n"))
 
 
+def test_a_subject_is_one_line_whatever_is_in_it():
+    smtp = settings.Smtp("127.0.0.1", 25, "", "", False, "crm@example.com")
+    made = mail.compose(smtp, "1", "a@example.com", "Hi\r\nBcc: b@example.com\0", "y", dt.datetime.now(dt.UTC))
+    assert made["Subject"] == "Hi Bcc: b@example.com"
+    assert made["Bcc"] is None
+
+
 def test_an_address_with_a_line_break_is_refused():
     smtp = settings.Smtp("127.0.0.1", 25, "", "", False, "crm@example.com")
     with pytest.raises(mail.Refused):

@@ -58,6 +58,7 @@ def test_an_edit_that_leaves_the_time_alone_does_not_remind_again(suite, nancy):
     assert len(later(suite, 2)) == 1
     data = {"id": activity["id"], "remind_at": activity["remind_at"], "subject": "Call Bo now"}
     planned(suite, nancy, kind="updated", version=2, **data)
+    planned(suite, user(suite), kind="updated", version=3, **data)
     assert len(later(suite, 2)) == 1
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.search.tests.conftest import ACCOUNT, CONTACT, ORDER
+from services.search.tests.support import ACCOUNT, CONTACT, ORDER
 
 FOUND = [
     ("alf", {"name": "Alfreds Futterkiste"}),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from chassis import migrations
 from chassis.bus.wire import encode
 from chassis.ids import new_id
-from services.search.tests.conftest import ACCOUNT, CONTACT, event
+from services.search.tests.support import ACCOUNT, CONTACT, Index, event
 
 VERSIONS = ["Anton", "Berta", "Caesar", "Dora"]
 
@@ -37,7 +37,7 @@ def test_the_newest_version_stays_in_whatever_order_events_come(index):
     assert [index.titles(name) for name in VERSIONS[:3]] == [[], [], []]
 
 
-def test_many_deliveries_leave_the_same_rows_as_the_newest_events_alone(index, suite_of):
+def test_many_deliveries_leave_the_same_rows_as_the_newest_events_alone(index):
     history = _history(index)
     index.take(*history)
     index.runtime.events([encode(one) for one in history[::-1]])
@@ -107,3 +107,26 @@ def test_the_schema_is_what_the_models_say_and_every_table_is_protected(index):
     assert migrations.differences(url, "search") == []
     with index.suite.work("search") as work:
         assert migrations.tables_without_protection(work.connection) == []
+
+
+def test_a_customer_is_found_as_it_is_after_each_change(suite_of):
+    suite = suite_of("customer", "search")
+    index = Index(suite)
+    made = suite.create(ACCOUNT, {"name": "Alfreds Futterkiste", "address": {"city": "Berlin", "country": "Germany"}})
+    suite.settle()
+    (item,) = index.ask("alf berlin", min_version={f"account/{made['id']}": 1})["items"]
+    assert (item["type"], item["id"], item["subtitle"], item["version"]) == (
+        "account",
+        made["id"],
+        "Berlin · Germany",
+        1,
+    )
+    suite.update(ACCOUNT, made["id"], {"name": "Berglunds snabbköp"})
+    suite.settle()
+    assert (index.titles("alf"), index.titles("snabbkop")) == ([], ["Berglunds snabbköp"])
+    suite.call("customer", "record.delete", {"record": ACCOUNT, "id": made["id"]})
+    suite.settle()
+    assert index.titles("snabbkop") == []
+    suite.call("customer", "record.restore", {"record": ACCOUNT, "id": made["id"]})
+    suite.settle()
+    assert index.titles("snabbkop") == ["Berglunds snabbköp"]

@@ -7,8 +7,8 @@ from sqlalchemy import create_engine
 
 from services.search.mapping import searchables
 from services.search.phrases import phrases
-from services.search.postgres import PostgresIndex, Question
-from services.search.tests.conftest import ACCOUNT, CONTACT
+from services.search.postgres import FORGET, PostgresIndex, Question
+from services.search.tests.support import ACCOUNT, CONTACT
 from services.search.visibility import visible
 
 DOCUMENTS = 20_000
@@ -59,7 +59,7 @@ def test_questions_use_the_index_of_words_whatever_the_scope(full):
                 assert plan.count("pk_words") == len(phrase.terms) - 1, (scope, typed, plan)
 
 
-def test_almost_the_same_title_is_found_by_the_index_of_titles(full, monkeypatch):
+def test_almost_the_same_title_is_found_by_the_index_of_titles(full):
     explained = []
 
     class Explaining(PostgresIndex):
@@ -92,11 +92,7 @@ class _Explaining:
 
 
 def test_replacing_the_words_of_a_document_uses_the_key(full):
-    statement = (
-        "DELETE FROM words USING unnest(%(record)s::text[], %(id)s::uuid[]) AS old (record, id)"
-        " WHERE words.tenant_id = %(tenant)s AND words.record = old.record AND words.id = old.id"
-    )
     tenant = full.suite.tenant
-    plan = _plan(full, statement, {"tenant": tenant, "record": [ACCOUNT], "id": [tenant]})
+    plan = _plan(full, FORGET, {"tenant": tenant, "record": [ACCOUNT], "id": [tenant]})
     assert "pk_words" in plan
     assert "Seq Scan" not in plan

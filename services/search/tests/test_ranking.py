@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from chassis.ids import derived_id, new_id
-from services.search.tests.conftest import ACCOUNT, CONTACT, ORDER, event
+from services.search.tests.support import ACCOUNT, CONTACT, ORDER, event
 
 DATA = Path(os.environ.get("GUANXI_SHARED_DATA", Path(__file__).parents[4] / "shared" / "data")) / "northwind"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from chassis.ids import new_id
-from services.search.tests.conftest import ACCOUNT, CONTACT, ORDER, event
+from services.search.tests.support import ACCOUNT, CONTACT, ORDER, event
 
 TEAM, OTHER_TEAM = new_id(), new_id()
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from chassis.ids import new_id
-from services.search.tests.conftest import ACCOUNT, event
+from services.search.tests.support import ACCOUNT, event
 
 
 def _hurried(index, **options):

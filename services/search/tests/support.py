@@ -1,0 +1,66 @@
+"""Search alone, fed with events as others publish them: twice, and in an order of chance."""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+import random
+from typing import Any
+
+from chassis.bus.wire import encode
+from chassis.context import Context
+from chassis.ids import new_id
+from contracts.fields import instant
+from contracts.registry import registry
+
+JSON = dict[str, Any]
+ACCOUNT, CONTACT, ORDER = "customer.account", "customer.contact", "sales.order"
+_moments = itertools.count()
+
+
+def event(tenant: str, record: str, data: JSON, *, version: int = 1, verb: str = "created") -> JSON:
+    """An event of a record; its id is `data["id"]`, and each one is a second later than the one made before it."""
+    at = dt.datetime(2026, 1, 1, tzinfo=dt.UTC) + dt.timedelta(seconds=next(_moments))
+    return {
+        "id": new_id(),
+        "type": f"{record}.{verb}",
+        "subject": f"{registry.load().records[record].singular}/{data['id']}",
+        "time": instant(at),
+        "tenant": tenant,
+        "version": version,
+        "data": {**data, "version": version, "changed": [], "previous": {}},
+    }
+
+
+class Index:
+    """The index of one tenant: put records in, ask as somebody."""
+
+    def __init__(self, suite: Any) -> None:
+        self.suite, self.runtime = suite, suite.runtime("search")
+
+    def take(self, *events: JSON) -> None:
+        """Deliver every event twice, shuffled, in batches of two sizes."""
+        shuffled = [*events, *events]
+        random.Random(len(events)).shuffle(shuffled)
+        half = len(shuffled) // 2
+        for part in (shuffled[:half], shuffled[half:], shuffled[:1]):
+            self.runtime.events([encode(one) for one in part])
+
+    def put(self, record: str, tenant: str | None = None, **data: Any) -> str:
+        """Index one new record; returns its id."""
+        made = {"id": new_id(), **data}
+        self.take(event(tenant or self.suite.tenant, record, made))
+        return str(made["id"])
+
+    def answer(self, q: str, *, context: Context | None = None, **params: Any) -> JSON:
+        found: JSON = self.suite.request("search", "search.query", {"q": q, **params}, context=context)
+        return found
+
+    def ask(self, q: str, **params: Any) -> JSON:
+        body: JSON = self.answer(q, **params)["body"]
+        return body
+
+    def titles(self, q: str, **params: Any) -> list[str]:
+        """Titles of what was found exactly, best first; similar ones do not count."""
+        body = self.ask(q, **params)
+        return [] if body.get("fuzzy") else [item["title"] for item in body["items"]]
