@@ -18,7 +18,7 @@ TEST_GROUPS ?= contracts chassis/tests chassis/bus $(sort $(wildcard services/*/
 export GUANXI_SHARED_DATA ?= $(abspath ../shared/data)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv run test lint fmt contracts lock
+.PHONY: help venv run test lint fmt contracts lock bench
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -66,3 +66,6 @@ contracts: $(RUNTIME) ## write contracts/published anew from the declarations
 lock: $(TOOL) ## resolve the dependencies of pyproject.toml anew; add UPGRADE=--upgrade for newer versions
 	$(COMPILE) $(UPGRADE) pyproject.toml -o requirements.lock
 	$(COMPILE) $(UPGRADE) pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock
+
+bench: $(DEV) ## measure the real stack beside the raw limits of this machine; writes bench/results.md (needs wrk)
+	$(BIN)/python -m bench.run

@@ -69,12 +69,15 @@ def published_at(revision: str) -> Documents:
 def baselines() -> list[str]:
     """The revisions whose consumers count: the last release tag, and where this work left the main branch.
 
-    On the main branch itself that is the commit before, so that nothing is ever compared with itself.
+    Before the first release nobody has been promised anything, and there are none. On the main branch itself the second
+    is the commit before, so that nothing is ever compared with itself.
     """
-    found = [_try("describe", "--tags", "--abbrev=0", "--match", "v[0-9]*")]
+    release = _try("describe", "--tags", "--abbrev=0", "--match", "v[0-9]*")
+    if not release:
+        return []
     head = _try("rev-parse", "HEAD")
     base = next((base for main in ("origin/main", "main") if (base := _try("merge-base", "HEAD", main))), "")
-    found.append(base if base != head else _try("rev-parse", "--verify", "HEAD~1"))
+    found = [release, base if base != head else _try("rev-parse", "--verify", "HEAD~1")]
     return list(dict.fromkeys(revision for revision in found if revision))
 
 

@@ -215,6 +215,7 @@ def import_() -> None:
 def import_northwind(path: Path, url: str | None, api_key: str | None) -> None:
     """Import the Northwind traders' CSV files. A second import changes nothing and says so."""
     from suite import northwind
+    from suite.client import Refused
     from suite.progress import Progress
 
     missing = northwind.files_missing(path)
@@ -222,8 +223,11 @@ def import_northwind(path: Path, url: str | None, api_key: str | None) -> None:
         raise click.ClickException(f"{path} lacks {', '.join(missing)}")
     client = _client(url, api_key)
     progress = Progress()
-    with progress:
-        report = northwind.run(client, path, progress)
+    try:
+        with progress:
+            report = northwind.run(client, path, progress)
+    except (OSError, Refused, northwind.Rejected) as error:
+        raise click.ClickException(f"The import stopped: {error}. Repeating it goes on where it stopped.") from None
     if not (report.created or report.updated or report.placed):
         click.echo(f"Nothing changed: all {report.unchanged} records were there already.")
     else:

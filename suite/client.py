@@ -9,6 +9,8 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 JSON = dict[str, Any]
+PATIENCE = 60.0
+"""Seconds for which a request is repeated while its outcome is not known."""
 
 
 class Refused(Exception):
@@ -20,13 +22,14 @@ class Refused(Exception):
 
 
 class Client:
-    """One connection with one API key. What failed without a known outcome is repeated with the same key."""
+    """One connection with one API key. What failed without a known outcome is repeated with the same idempotency key."""
 
     def __init__(self, url: str, token: str) -> None:
         parts = urlsplit(url)
         self._host, self._port, self._https = parts.hostname or "127.0.0.1", parts.port, parts.scheme == "https"
         self._token = token
         self._connection: http.client.HTTPConnection | None = None
+        self._reached = False
 
     def request(self, method: str, path: str, body: Any = None, *, key: str | None = None, query: JSON | None = None) -> Any:
         """The parsed body of a 2xx answer. Raises Refused, or OSError when the suite cannot be reached."""
@@ -36,24 +39,26 @@ class Client:
         if key is not None:
             headers["Idempotency-Key"] = key
         target = f"{path}?{urlencode(query)}" if query else path
-        for attempt in range(4):
+        content = None if body is None else json.dumps(body).encode()
+        repeatable = key is not None or method == "GET"
+        end, pause = time.monotonic() + PATIENCE, 0.25
+        while True:
             try:
-                answer = self._send(method, target, None if body is None else json.dumps(body).encode(), headers)
+                status, answer = self._send(method, target, content, headers)
             except (OSError, http.client.HTTPException):
                 self._connection = None
-                if attempt == 3 or (key is None and method != "GET"):
+                # Where nobody ever answered the address is wrong, and patience would not mend it.
+                if not (repeatable and self._reached) or time.monotonic() > end:
                     raise
-                time.sleep(0.5 * 2**attempt)
-                continue
-            status, content = answer
-            if status in (503, 504) and attempt < 3 and (key is not None or method == "GET"):
-                time.sleep(0.5 * 2**attempt)
-                continue
-            document = json.loads(content) if content else None
-            if status >= 300:
-                raise Refused(status, document)
-            return document
-        raise OSError("unreachable")
+            else:
+                self._reached = True
+                document = json.loads(answer) if answer else None
+                if status < 300:
+                    return document
+                if not (repeatable and _passes(status, document)) or time.monotonic() > end:
+                    raise Refused(status, document)
+            time.sleep(pause)
+            pause = min(2 * pause, 2.0)
 
     def _send(self, method: str, target: str, body: bytes | None, headers: dict[str, str]) -> tuple[int, bytes]:
         if self._connection is None:
@@ -73,3 +78,8 @@ class Client:
             after = page["next"]
             if after is None:
                 return items
+
+
+def _passes(status: int, problem: Any) -> bool:
+    """Whether a refusal is one of the moment: a busy machine, or the first of two equal requests still running."""
+    return status in (503, 504) or (status == 409 and isinstance(problem, dict) and problem.get("code") == "in_flight")

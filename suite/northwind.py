@@ -7,6 +7,7 @@ order of their ids, and stock decides which are confirmed.
 from __future__ import annotations
 
 import csv
+import secrets
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -19,7 +20,8 @@ from suite.client import Client
 JSON = dict[str, Any]
 SYSTEM = "northwind"
 CURRENCY = "USD"
-BATCH = 200
+# A batch must be written within the time of one request, on a slow and busy machine too.
+BATCH = 50
 Say = Callable[[str, int, int], None]
 """Told of progress: what is imported, how many are done, how many there are."""
 
@@ -75,14 +77,14 @@ class _Import:
     def _simple(self, name: str, collection: str, make: Callable[[dict[str, str]], JSON], key: str) -> None:
         self._upsert(collection, [(row[key], make(row)) for row in self._rows(name)])
 
-    def _upsert(self, collection: str, records: list[tuple[str, JSON]]) -> None:
-        """Bring records to their values by their external keys."""
+    def _upsert(self, collection: str, records: list[tuple[str, JSON]], before: int = 0, total: int = 0) -> None:
+        """Bring records to their values by their external keys; `before` of `total` were done already."""
         known = {item["external_ids"].get(SYSTEM): item for item in self.client.all(collection, fields="external_ids")}
         ids = self.ids.setdefault(collection, {key: item["id"] for key, item in known.items() if key})
-        done = 0
+        done = before
         for part in _parts(records, BATCH):
             items = [{"op": "upsert", "system": SYSTEM, "key": key, "data": _present(data)} for key, data in part]
-            answer = self.client.request("POST", f"/v1/{collection}/bulk", {"items": items, "atomic": False})
+            answer = self._bulk(collection, items, atomic=False)
             for (key, _), result in zip(part, answer["items"], strict=True):
                 if "error" in result:
                     raise Rejected(f"{collection} {key}: {result['error']}")
@@ -94,7 +96,12 @@ class _Import:
                 else:
                     self.report.updated += 1
             done += len(part)
-            self.say(collection, done, len(records))
+            self.say(collection, done, total or len(records))
+
+    def _bulk(self, collection: str, items: list[JSON], *, atomic: bool) -> JSON:
+        body = {"items": items, "atomic": atomic}
+        answer: JSON = self.client.request("POST", f"/v1/{collection}/bulk", body, key=secrets.token_hex(16))
+        return answer
 
     def _employees(self) -> None:
         """Managers before those who report to them."""
@@ -102,7 +109,8 @@ class _Import:
         waiting, placed = dict(rows), set()
         while waiting:
             level = [row for row in waiting.values() if not row["ReportsTo"] or row["ReportsTo"] in placed]
-            self._upsert("users", [(row["EmployeeID"], self._user(row)) for row in level])
+            records = [(row["EmployeeID"], self._user(row)) for row in level]
+            self._upsert("users", records, len(placed), len(rows))
             for row in level:
                 placed.add(row["EmployeeID"])
                 del waiting[row["EmployeeID"]]
@@ -178,7 +186,7 @@ class _Import:
         done = len(history) - len(fresh)
         for part in _parts(fresh, BATCH):
             items = [{"op": "create", "data": self._order(row, lines[row["OrderID"]], history=True)} for row in part]
-            self.client.request("POST", "/v1/orders/bulk", {"items": items, "atomic": True})
+            self._bulk("orders", items, atomic=True)
             self.report.created += len(part)
             done += len(part)
             self.say("order history", done, len(history))

@@ -212,7 +212,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {"d": Decimal, "t": f.parse_instant,
 def _read(value: Any, key: Key) -> Any:
     """One value of a cursor, which comes from outside: of the key's type, or ValueError."""
     if isinstance(value, dict):
-        kind, text = next(iter(value.items()))
+        [(kind, text)] = value.items()
         value = _READERS[kind](text)
     if value is None:
         if not key.nullable:

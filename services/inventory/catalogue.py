@@ -23,9 +23,18 @@ def the_first_is_the_default(warehouse: Warehouse, work: Work) -> None:
 
 @warehouses.computes
 def one_default(warehouse: Warehouse, work: Work) -> None:
-    """Choosing a default takes the mark from the one that had it, as a change of that record."""
-    if warehouse.default and not (warehouse.was or {}).get("default"):
-        for other in warehouses.where(work, '"default" AND id <> %s', (warehouse.id,), lock=True):
+    """Choosing a default takes the mark from the one that had it, as a change of that record.
+
+    A warehouse that comes back from deletion was chosen before the present one, so it is the one to give way.
+    """
+    if not warehouse.default or warehouse.deleted_at is not None:
+        return
+    before = warehouse.was or {}
+    others = warehouses.where(work, '"default" AND id <> %s', (warehouse.id,), lock=True)
+    if others and before.get("deleted_at"):
+        warehouse.default = False
+    elif not before.get("default"):
+        for other in others:
             other.default = False
             warehouses.save(work, other)
 

@@ -51,6 +51,12 @@ def received(channel, queue):
         found.append((method.routing_key, json.loads(body)))
 
 
+def read_on(channel, queue):
+    """Ask for messages long enough for the broker to have ended the connection, if it does."""
+    for _ in range(10_000):
+        channel.basic_get(queue, auto_ack=True)
+
+
 def refused(made, act):
     """Whether the broker refuses this for want of rights."""
     with pytest.raises(pika.exceptions.ChannelClosedByBroker) as closed:
@@ -154,8 +160,7 @@ def test_pausing_or_deleting_shuts_the_outsider_out_and_ends_his_connection(suit
         suite.call("eventlog", "record.delete", {"record": RECORD, "id": made["id"]})
     suite.settle()
     with pytest.raises(pika.exceptions.AMQPError):
-        for _ in range(1000):
-            channel.basic_get(queue, auto_ack=True)
+        read_on(channel, queue)
     with pytest.raises(pika.exceptions.AMQPError):
         dial(made["amqp_url"])
 

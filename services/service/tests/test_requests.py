@@ -128,6 +128,12 @@ def test_time_on_hold_adds_up_and_time_at_work_does_not_count(suite):
     assert 1200 <= made["held_seconds"] <= 1204
 
 
+def test_a_clock_that_stands_behind_makes_no_negative_time_on_hold(suite):
+    made = request(suite, "assign", "hold")
+    suite.clock.forward(minutes=-5)
+    assert run(suite, made, "resume")["held_seconds"] == 0
+
+
 def test_a_request_never_held_has_no_time_on_hold(suite):
     made = request(suite, "assign")
     suite.clock.forward(hours=1)

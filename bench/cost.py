@@ -1,0 +1,64 @@
+"""What a request costs, counted and not timed: SQL statements, commits, and rows for the relay."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import event
+
+
+from chassis.bus.wire import decode, encode
+from chassis.clock import SystemClock
+from chassis.context import EVERYTHING, Context, Signer
+from chassis.database import Database, make_engine
+from chassis.ids import new_id
+from chassis.service import Runtime
+
+JSON = dict[str, Any]
+
+
+class Counted:
+    """Services of the stack's databases in this process, with their statements counted."""
+
+    def __init__(self, stack: Any, services: tuple[str, ...]) -> None:
+        self.statements: list[str] = []
+        self.commits = 0
+        self.signer = Signer(stack.settings.context_key)
+        self.context = Context(tenant=stack.tenant, actor="user:bench", grants=EVERYTHING, correlation_id=new_id())
+        self.runtimes: dict[str, Runtime] = {}
+        for service in services:
+            engine = make_engine(stack.settings.database_url(service, "app"))
+            event.listen(engine, "before_cursor_execute", self._statement)
+            event.listen(engine, "commit", self._commit)
+            database = Database(engine, make_engine(stack.settings.database_url(service, "ops")), SystemClock(), None)
+            definition = importlib.import_module(f"services.{service}.service").service
+            self.runtimes[service] = Runtime(definition, database, self.signer, self, SystemClock())
+
+    def _statement(self, connection: Any, cursor: Any, statement: str, *_: Any) -> None:
+        self.statements.append(statement)
+
+    def _commit(self, connection: Any) -> None:
+        self.commits += 1
+
+    def call(self, service: str, request: JSON, *, timeout: float) -> JSON:
+        reply: JSON = decode(encode(self.runtimes[service].rpc(decode(encode(request)))))
+        return reply
+
+    def close(self) -> None:
+        for runtime in self.runtimes.values():
+            runtime.database.close()
+
+    def ask(self, service: str, method: str, params: JSON) -> Any:
+        reply = self.call(service, {"method": method, "context": self.signer.sign(self.context), "params": params}, timeout=5)
+        return reply["ok"]["body"]
+
+    def measure(self, work: Callable[[], Any]) -> tuple[int, int]:
+        """Statements and commits of one piece of work."""
+        self.statements.clear()
+        self.commits = 0
+        work()
+        return len(self.statements), self.commits
+
+
