@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contracts import fields as f
-from contracts.records import Command, Event, Record
+from contracts.records import ONE_BY_ONE, Command, Event, Record
 
 
 class EventSubscription(
@@ -11,6 +11,7 @@ class EventSubscription(
     name="eventlog.event-subscription",
     collection="event-subscriptions",
     label=("Event subscription", "事件订阅"),
+    operations=ONE_BY_ONE,
 ):
     """An outsider's view of the feed: what `user_id` may see, published to an exchange of its own.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contracts import fields as f
-from contracts.records import VIEW, Command, Event, Part, Record
+from contracts.records import ONE_BY_ONE, VIEW, Command, Event, Part, Record
 
 ROLE_ACTIONS = "Grants: {record: {action: none | own | team | all}}, `*` for every record or action"
 
@@ -62,7 +62,9 @@ class User(Record, name="identity.user", collection="users", label=("User", "用
     )
 
 
-class ApiKey(Record, name="identity.api-key", collection="api-keys", label=("API key", "API 密钥")):
+class ApiKey(
+    Record, name="identity.api-key", collection="api-keys", label=("API key", "API 密钥"), operations=ONE_BY_ONE
+):
     """A long-lived secret for machines, shown once when it is made; it acts as its user."""
 
     name = f.Text(required=True, filter=True, search=5, label=("Name", "名称"))

@@ -16,6 +16,7 @@ from contracts.registry import registry
 EVERYTHING = frozenset(
     {"list", "get", "create", "update", "delete", "restore", "history", "bulk", "upsert", "changes", "aggregate"}
 )
+ONE_BY_ONE = EVERYTHING - {"bulk", "upsert"}
 INSERT_ONLY = frozenset({"list", "get", "create", "history", "changes", "aggregate"})
 READ_ONLY = frozenset({"list", "get", "history", "changes", "aggregate"})
 VIEW = frozenset({"list", "get", "aggregate"})

@@ -52,7 +52,9 @@ class Host:
             self._running = self.transport.serve(endpoints, serving)
         if "relay" in self.kinds:
             for name, runtime in self.runtimes.items():
-                runtime.publisher = self.transport.publisher()
+                if not self.settings.bus.startswith("inprocess:"):
+                    # Outsiders are served over a broker only; without one they pull the feed.
+                    runtime.publisher = self.transport.publisher()
                 leader = Leader(runtime, self.transport.publisher(), self.settings.database_url(name, "ops"))
                 leader.start()
                 self._leaders.append(leader)
