@@ -98,10 +98,14 @@ def _up_real(port: int) -> None:
     _settings()
     supervisor = Supervisor(children(SERVICES, port), click.echo)
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: supervisor.stop())
-    supervisor.start()
-    click.echo(f"Guanxi starts at http://127.0.0.1:{port} (ready when /readyz answers 200). Ctrl-C stops it.")
-    supervisor.run()
+        signal.signal(number, lambda *_: supervisor.ask_to_stop())
+    try:
+        supervisor.start()
+        click.echo(f"Guanxi starts at http://127.0.0.1:{port} (ready when /readyz answers 200). Ctrl-C stops it.")
+        supervisor.run()
+        click.echo("Stopping …")
+    finally:
+        supervisor.stop()
 
 
 @main.command()

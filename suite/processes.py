@@ -30,7 +30,7 @@ class Child:
 
 
 class Supervisor:
-    """Keeps children running until `stop`: one that ends is started again, alone and ever more slowly."""
+    """Keeps children running until it is asked to stop: one that ends is started again, alone and ever more slowly."""
 
     def __init__(self, children: Sequence[Child], say: Say) -> None:
         self._children, self._say = list(children), say
@@ -43,8 +43,12 @@ class Supervisor:
     def pids(self) -> dict[str, int]:
         return {child.name: child.process.pid for child in self._children if child.process and child.process.poll() is None}
 
+    def ask_to_stop(self) -> None:
+        """Let `run` return. Safe in a signal handler, which may interrupt a restart that is under way."""
+        self._stopping.set()
+
     def run(self) -> None:
-        """Watch until `stop` is called from a signal handler or another thread."""
+        """Watch until `ask_to_stop` is called from a signal handler or another thread."""
         while not self._stopping.is_set():
             self.look()
             self._stopping.wait(0.1)

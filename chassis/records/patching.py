@@ -51,11 +51,14 @@ def check_version(work: Work, entity: Stored, if_match: str | None, patch: JSON 
         return patch
     if patch is None or not _VERSION.fullmatch(if_match) or int(if_match) > entity.version:
         raise _clash(entity, {}, {}, [])
-    rows = work.sql(
+    # What this transaction has changed so far (in bulk) is not in the table yet.
+    pending = [change for change in work.changes if change.record_id == entity.id and change.version >= int(if_match)]
+    written = work.sql(
         "SELECT version, changed, snapshot, private FROM changes"
         " WHERE tenant_id = %s AND record_id = %s AND version >= %s ORDER BY version",
         (work.tenant, entity.id, int(if_match)),
     ).all()
+    rows: list[Any] = [*written, *pending]
     if not rows or rows[0].version != int(if_match):
         raise _clash(entity, {}, patch, list(patch))
     base = {**rows[0].snapshot, **rows[0].private.get("snapshot", {})}

@@ -6,6 +6,7 @@ import datetime as dt
 from typing import Any
 
 import pytest
+from sqlalchemy.exc import ProgrammingError
 
 from chassis.errors import Problem
 from chassis.ids import new_id
@@ -63,7 +64,9 @@ class TestPatches:
             ({"payment_days": None}, "payment_days"),
         ],
     )
-    def test_what_is_not_valid_or_not_writable_is_refused_by_its_field(self, suite: Any, patch: Any, field: str) -> None:
+    def test_what_is_not_valid_or_not_writable_is_refused_by_its_field(
+        self, suite: Any, patch: Any, field: str
+    ) -> None:
         made = suite.create(ACCOUNT, {"name": "Alpha"})
         with refused(422, "invalid", field):
             suite.update(ACCOUNT, made["id"], patch)
@@ -76,12 +79,19 @@ class TestPatches:
             suite.update(ACCOUNT, made["id"], {"payment_days": 90}, context=clerk)
         assert suite.update(ACCOUNT, made["id"], {"name": "Beta"}, context=clerk)["payment_days"] == 30
 
-    def test_a_field_that_is_written_once_is_never_changed(self, suite_of: Any) -> None:
+    def test_a_field_that_is_written_once_is_never_changed(self, suite: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        accounts = suite.runtime("customer").stores[ACCOUNT]
+        monkeypatch.setattr(accounts.record.declared()["source"], "once", True)
+        made = suite.create(ACCOUNT, {"name": "Alpha", "source": "Fair"})
+        with refused(422, "invalid", "source"):
+            suite.update(ACCOUNT, made["id"], {"source": "Web"})
+        assert suite.update(ACCOUNT, made["id"], {"source": "Fair", "name": "Beta"})["version"] == 2
+
+    def test_the_service_itself_has_no_right_to_change_an_insert_only_ledger(self, suite_of: Any) -> None:
         suite = suite_of("inventory")
-        payments = suite.runtime("inventory").stores["inventory.stock-move"]
-        assert payments.record.declared()["quantity"].once
-        with refused(404, "not_found"):
-            suite.update("inventory.stock-move", new_id(), {"quantity": "1"})
+        for statement in ("UPDATE stock_moves SET quantity = 0", "DELETE FROM stock_moves", "DELETE FROM changes"):
+            with pytest.raises(ProgrammingError, match="permission denied"), suite.work("inventory") as work:
+                work.sql(statement)
 
     def test_what_a_rule_changes_in_place_is_a_change(self, suite: Any) -> None:
         made = suite.create(ACCOUNT, {"name": "Alpha", "currencies": ["EUR"], "custom": {"tags": ["a"]}})
@@ -180,7 +190,9 @@ class TestParts:
 
     def test_each_keeps_the_id_it_was_given(self, suite: Any) -> None:
         new, offer = suite.made["stages"]
-        changed = suite.update(PIPELINE, suite.made["id"], {"stages": [{**offer, "probability": "60"}, {"name": "Won"}]})
+        changed = suite.update(
+            PIPELINE, suite.made["id"], {"stages": [{**offer, "probability": "60"}, {"name": "Won"}]}
+        )
         assert [one["name"] for one in changed["stages"]] == ["Offer", "Won"]
         assert changed["stages"][0]["id"] == offer["id"]
         assert changed["stages"][1]["id"] not in (new["id"], offer["id"], None)
@@ -370,6 +382,7 @@ class TestReferences:
 
     def test_a_reference_into_another_service_needs_a_living_record_there(self, suite_of: Any) -> None:
         suite = suite_of("customer", "sales")
+        suite.create(PIPELINE, {"name": "Standard", "stages": [{"name": "New"}], "default": True})
         with refused(422, "unknown_reference", "account_id"):
             suite.create("sales.opportunity", {"name": "Deal", "account_id": new_id()})
         account = suite.create(ACCOUNT, {"name": "Alpha"})

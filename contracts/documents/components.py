@@ -147,7 +147,11 @@ COMPONENTS: dict[str, JSON] = {
             ),
             "facets": MAP,
             "freshness": {},
-        }
+        },
+        {
+            "fuzzy": {"type": "boolean", "description": "Nothing fits exactly; these are similar."},
+            "missing": {**_list_of(TEXT), "description": "Of `min_version`: what the index has not seen yet."},
+        },
     ),
     "CloudEvent": _thing(
         {

@@ -149,7 +149,10 @@ def _reading(schemas: Schemas) -> dict[str, JSON]:
                 "search.query",
                 "search",
                 "Find anything",
-                answer(200, "What was found.", ref("SearchResult")),
+                {
+                    **answer(200, "What was found.", ref("SearchResult")),
+                    **answer(202, "What was found, without what `missing` names.", ref("SearchResult")),
+                },
                 (*READING, 422),
                 parameters=search,
             )

@@ -73,10 +73,18 @@ def test_without_history_there_is_nothing_to_compare_with(repository: Path) -> N
     assert publish.baselines() == []
 
 
-def test_the_main_branch_is_compared_with_the_commit_before(repository: Path) -> None:
-    first = commit(repository, '{"paths": {}}')
+def test_before_the_first_release_nothing_is_promised(repository: Path) -> None:
+    commit(repository, '{"paths": {}}')
     commit(repository, "{}")
-    assert publish.baselines() == [first]
+    assert publish.baselines() == []
+
+
+def test_the_main_branch_is_compared_with_the_commit_before(repository: Path) -> None:
+    commit(repository, "1")
+    publish.git("tag", "v1.0.0")
+    second = commit(repository, '{"paths": {}}')
+    commit(repository, "{}")
+    assert publish.baselines() == ["v1.0.0", second]
 
 
 def test_a_branch_is_compared_with_where_it_left_main_and_with_the_last_release(repository: Path) -> None:

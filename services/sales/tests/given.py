@@ -74,7 +74,7 @@ def receivable(suite: Suite, order_id: str) -> JSON:
     return found
 
 
-def pay(suite: Suite, account_id: str, amount: str, *shares: tuple[str, str], **fields: Any) -> JSON:
+def pay(suite: Suite, account_id: str, amount: str, /, *shares: tuple[str, str], **fields: Any) -> JSON:
     """Money from an account, with (receivable, amount) for each share."""
     allocations = [{"receivable_id": receivable_id, "amount": usd(share)} for receivable_id, share in shares]
     data = {"account_id": account_id, "amount": usd(amount), "received_on": "2026-11-23", "allocations": allocations}

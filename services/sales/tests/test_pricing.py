@@ -12,6 +12,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from chassis.errors import Problem
+from chassis.testing import Suite
 from contracts import sales as contracts
 from contracts.values import MINOR_UNITS, Amount
 from services.sales.models import Order
@@ -21,8 +22,6 @@ from services.sales.tests import given
 
 @pytest.fixture(scope="module")
 def shop(databases):
-    from chassis.testing import Suite
-
     return given.shop(lambda *services: Suite(databases, services))
 
 
@@ -155,8 +154,9 @@ def test_changed_lines_are_priced_again(shop):
 )
 def test_an_order_that_does_not_add_up_is_refused_by_field(shop, fields, field, code):
     tea = given.product(shop, on_hand="0")
+    whole = {"account_id": given.account(shop), "lines": [{"product_id": tea, "quantity": "1"}], **fields}
     with pytest.raises(Problem) as refused:
-        given.order(shop, given.account(shop), **{"lines": [{"product_id": tea, "quantity": "1"}], **fields})
+        given.order(shop, **whole)
     assert (refused.value.status, refused.value.code) == (422, code)
     assert refused.value.errors[0]["field"] == field
 
