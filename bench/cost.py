@@ -8,7 +8,6 @@ from typing import Any
 
 from sqlalchemy import event
 
-
 from chassis.bus.wire import decode, encode
 from chassis.clock import SystemClock
 from chassis.context import EVERYTHING, Context, Signer
@@ -51,7 +50,9 @@ class Counted:
             runtime.database.close()
 
     def ask(self, service: str, method: str, params: JSON) -> Any:
-        reply = self.call(service, {"method": method, "context": self.signer.sign(self.context), "params": params}, timeout=5)
+        reply = self.call(
+            service, {"method": method, "context": self.signer.sign(self.context), "params": params}, timeout=5
+        )
         return reply["ok"]["body"]
 
     def measure(self, work: Callable[[], Any]) -> tuple[int, int]:
@@ -60,5 +61,3 @@ class Counted:
         self.commits = 0
         work()
         return len(self.statements), self.commits
-
-

@@ -57,7 +57,9 @@ class Orders:
 
     def run(self, seconds: float, rate: float, clients: int = 8) -> None:
         end = time.monotonic() + seconds
-        threads = [threading.Thread(target=self._client, args=(number, end, clients / rate)) for number in range(clients)]
+        threads = [
+            threading.Thread(target=self._client, args=(number, end, clients / rate)) for number in range(clients)
+        ]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -71,7 +73,8 @@ class Orders:
             time.sleep(max(0.0, due - time.monotonic()))
             due, step = due + pause, step + 1
             lines = [
-                {"product_id": self.products[(number * 7 + step * 3 + k) % len(self.products)], "quantity": "1"} for k in range(3)
+                {"product_id": self.products[(number * 7 + step * 3 + k) % len(self.products)], "quantity": "1"}
+                for k in range(3)
             ]
             body = {
                 "account_id": self.accounts[(number + step) % len(self.accounts)],
@@ -85,7 +88,9 @@ class Orders:
                 if self._send(connection, f"/v1/orders/{made['id']}/place", {}, headers) is not None:
                     self.placed.append((made["id"], began))
 
-    def _send(self, connection: http.client.HTTPConnection, path: str, body: JSON, headers: dict[str, str]) -> JSON | None:
+    def _send(
+        self, connection: http.client.HTTPConnection, path: str, body: JSON, headers: dict[str, str]
+    ) -> JSON | None:
         connection.request("POST", path, json.dumps(body), headers)
         answer = connection.getresponse()
         content = answer.read()

@@ -19,7 +19,7 @@ import psycopg2
 from bench.load import wrk
 from suite.servers.process import free_ports
 
-APP = '''
+APP = """
 import os, sys, threading
 import falcon, orjson, psycopg2
 sys.setswitchinterval(0.0005)
@@ -40,7 +40,7 @@ class Row:
 app = falcon.App()
 app.add_route("/empty", Empty())
 app.add_route("/row", Row())
-'''
+"""
 
 
 def http(dsn: str, tenant: str, record_id: str, seconds: int) -> dict[str, Any]:
@@ -49,7 +49,18 @@ def http(dsn: str, tenant: str, record_id: str, seconds: int) -> dict[str, Any]:
         Path(folder, "raw_app.py").write_text(APP)
         port = free_ports(1)[0]
         process = subprocess.Popen(
-            [sys.executable, "-m", "gunicorn", "-k", "gthread", "--threads", "16", "-b", f"127.0.0.1:{port}", "raw_app:app"],
+            [
+                sys.executable,
+                "-m",
+                "gunicorn",
+                "-k",
+                "gthread",
+                "--threads",
+                "16",
+                "-b",
+                f"127.0.0.1:{port}",
+                "raw_app:app",
+            ],
             cwd=folder,
             env={**os.environ, "RAW_DSN": dsn, "RAW_TENANT": tenant, "RAW_ID": record_id},
             stderr=subprocess.DEVNULL,
@@ -150,7 +161,9 @@ def order_transaction(dsn: str, seconds: int = 8, clients: int = 8) -> dict[str,
                 mine.execute("INSERT INTO raw_orders (total) VALUES (10) RETURNING id")
                 order = mine.fetchone()[0]
                 mine.execute("INSERT INTO raw_lines SELECT %s, unnest(%s), 1", (order, products))
-                mine.execute("SELECT product FROM raw_stock WHERE product = ANY(%s) ORDER BY product FOR UPDATE", (products,))
+                mine.execute(
+                    "SELECT product FROM raw_stock WHERE product = ANY(%s) ORDER BY product FOR UPDATE", (products,)
+                )
                 mine.execute("UPDATE raw_stock SET on_hand = on_hand - 1 WHERE product = ANY(%s)", (products,))
                 mine.execute("INSERT INTO raw_outbox (body) VALUES ('{}')")
                 own.commit()

@@ -60,8 +60,12 @@ def _seed(stack: Stack) -> tuple[list[str], list[str]]:
     accounts = [stack.request("POST", "/v1/accounts", {"name": f"Customer {n}"})["id"] for n in range(50)]
     products = []
     for number in range(40):
-        product = stack.request("POST", "/v1/products", {"name": f"Product {number}", "price": {"amount": "10", "currency": "USD"}})
-        stack.request("POST", "/v1/stock-moves", {"kind": "receipt", "product_id": product["id"], "quantity": "1000000"})
+        product = stack.request(
+            "POST", "/v1/products", {"name": f"Product {number}", "price": {"amount": "10", "currency": "USD"}}
+        )
+        stack.request(
+            "POST", "/v1/stock-moves", {"kind": "receipt", "product_id": product["id"], "quantity": "1000000"}
+        )
         products.append(product["id"])
     stack.seed_accounts(100_000)
     _quiet(stack)
@@ -72,7 +76,10 @@ def _quiet(stack: Stack, patience: float = 60) -> None:
     """Until no service has anything left to publish."""
     end = time.monotonic() + patience
     while time.monotonic() < end:
-        if not any(stack.sql(service, "SELECT 1 FROM unsent LIMIT 1") for service in ("customer", "inventory", "sales", "marketing", "notify")):
+        if not any(
+            stack.sql(service, "SELECT 1 FROM unsent LIMIT 1")
+            for service in ("customer", "inventory", "sales", "marketing", "notify")
+        ):
             return
         time.sleep(0.1)
 
@@ -140,9 +147,23 @@ def _whole_orders(stack: Stack, accounts: list[str], products: list[str], second
         worst = behind.stop()
         _quiet(stack)
         ids = [order for order, _ in load.placed]
-        times = stack.sql("sales", "SELECT extract(epoch FROM confirmed_at - placed_at) * 1000 FROM orders WHERE id = ANY(%s::uuid[]) AND confirmed_at IS NOT NULL", (ids,))
+        times = stack.sql(
+            "sales",
+            "SELECT extract(epoch FROM confirmed_at - placed_at) * 1000 FROM orders WHERE id = ANY(%s::uuid[]) AND confirmed_at IS NOT NULL",
+            (ids,),
+        )
         p50, p99 = quantiles([float(row[0]) for row in times])
-        found = {"offered": rate, "rate": len(ids) / took, "confirmed": len(times), "placed": len(ids), "errors": load.errors, "p50": p50, "p99": p99, "behind": worst, "seconds": took}
+        found = {
+            "offered": rate,
+            "rate": len(ids) / took,
+            "confirmed": len(times),
+            "placed": len(ids),
+            "errors": load.errors,
+            "p50": p50,
+            "p99": p99,
+            "behind": worst,
+            "seconds": took,
+        }
         best[str(rate)] = found
         if worst > 3 or load.errors:
             break
@@ -165,9 +186,13 @@ class _Behind:
     def _watch(self) -> None:
         while not self._done.wait(0.5):
             for service in ("sales", "inventory", "notify", "marketing", "customer"):
-                row = self._stack.sql(service, "SELECT coalesce(extract(epoch FROM clock_timestamp() - min(queued_at)), 0) FROM unsent")[0]
+                row = self._stack.sql(
+                    service, "SELECT coalesce(extract(epoch FROM clock_timestamp() - min(queued_at)), 0) FROM unsent"
+                )[0]
                 self._worst = max(self._worst, float(row[0]))
-            newest = self._stack.sql("sales", "SELECT at, id FROM changes WHERE at < now() - interval '1 second' ORDER BY at DESC LIMIT 1")
+            newest = self._stack.sql(
+                "sales", "SELECT at, id FROM changes WHERE at < now() - interval '1 second' ORDER BY at DESC LIMIT 1"
+            )
             if newest and not self._stack.sql("eventlog", "SELECT 1 FROM events WHERE id = %s", (newest[0][1],)):
                 self._worst = max(self._worst, 1.0 + (dt.datetime.now(dt.UTC) - newest[0][0]).total_seconds() - 1.0)
 
@@ -186,10 +211,16 @@ def _cost(stack: Stack, account: str, products: list[str]) -> dict[str, tuple[in
         ):
             counted.ask(service, "record.create", {"record": record, **params})
         found = {
-            "read": counted.measure(lambda: counted.ask("customer", "record.get", {"record": "customer.account", "id": account})),
-            "list": counted.measure(lambda: counted.ask("customer", "record.list", {"record": "customer.account", "query": {"limit": 50}})),
+            "read": counted.measure(
+                lambda: counted.ask("customer", "record.get", {"record": "customer.account", "id": account})
+            ),
+            "list": counted.measure(
+                lambda: counted.ask("customer", "record.list", {"record": "customer.account", "query": {"limit": 50}})
+            ),
             "create": counted.measure(
-                lambda: counted.ask("customer", "record.create", {"record": "customer.account", "data": {"name": "Cost"}})
+                lambda: counted.ask(
+                    "customer", "record.create", {"record": "customer.account", "data": {"name": "Cost"}}
+                )
             ),
         }
         data = {
@@ -205,14 +236,18 @@ def _cost(stack: Stack, account: str, products: list[str]) -> dict[str, tuple[in
 
         found["order: create"] = counted.measure(draft)
         place = {"record": "sales.order", "id": "", "verb": "place", "data": {}}
-        found["order: place"] = counted.measure(lambda: counted.ask("sales", "record.command", {**place, "id": order["id"]}))
+        found["order: place"] = counted.measure(
+            lambda: counted.ask("sales", "record.command", {**place, "id": order["id"]})
+        )
         return found
     finally:
         counted.close()
 
 
 def report(rows: dict[str, Any], seconds: int) -> str:
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, cwd=HERE).stdout.strip()
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, cwd=HERE
+    ).stdout.strip()
     empty, row, sql = rows["raw"]["empty"], rows["raw"]["row"], rows["order sql"]
     cost = rows["cost"]
 
@@ -232,9 +267,30 @@ def report(rows: dict[str, Any], seconds: int) -> str:
         "",
         "| What | Ours | p50 / p99 ms | Limit of the same run | Ratio | Goal | SQL statements / commits | Errors |",
         "|---|---|---|---|---|---|---|---|",
-        line("read one record", rows["read"], row["rate"], "Falcon + one SQL statement", "1,000/s", "{} / {}".format(*cost["read"])),
-        line("list 50 of 100,000", rows["list"], row["rate"], "Falcon + one SQL statement", "400/s", "{} / {}".format(*cost["list"])),
-        line("create a record", rows["create"], row["rate"], "Falcon + one SQL statement", "300/s", "{} / {}".format(*cost["create"])),
+        line(
+            "read one record",
+            rows["read"],
+            row["rate"],
+            "Falcon + one SQL statement",
+            "1,000/s",
+            "{} / {}".format(*cost["read"]),
+        ),
+        line(
+            "list 50 of 100,000",
+            rows["list"],
+            row["rate"],
+            "Falcon + one SQL statement",
+            "400/s",
+            "{} / {}".format(*cost["list"]),
+        ),
+        line(
+            "create a record",
+            rows["create"],
+            row["rate"],
+            "Falcon + one SQL statement",
+            "300/s",
+            "{} / {}".format(*cost["create"]),
+        ),
         "",
         "Each request through the gateway is one remote call: one message there, one back. A create adds one event.",
         "",

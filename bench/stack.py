@@ -86,9 +86,15 @@ class Stack:
         raise RuntimeError("the stack did not become ready")
 
     def _make_tenant(self) -> None:
-        context = Context(tenant="00000000-0000-0000-0000-000000000000", actor="service:operator", deadline=time.time() + 20)
+        context = Context(
+            tenant="00000000-0000-0000-0000-000000000000", actor="service:operator", deadline=time.time() + 20
+        )
         params = {"slug": "bench", "name": "Bench", "email": "bench@bench.example", "password": secrets.token_hex(8)}
-        request = {"method": "identity.provision", "context": Signer(self.settings.context_key).sign(context), "params": params}
+        request = {
+            "method": "identity.provision",
+            "context": Signer(self.settings.context_key).sign(context),
+            "params": params,
+        }
         caller = connect(self.bus).caller()
         made = caller.call("identity", request, timeout=20)["ok"]["body"]
         caller.close()
@@ -98,7 +104,9 @@ class Stack:
         """One call through the gateway; raises HTTPError for anything but 2xx."""
         data = None if body is None else json.dumps(body).encode()
         headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
-        with urllib.request.urlopen(urllib.request.Request(self.url + path, data, headers, method=method), timeout=15) as answer:
+        with urllib.request.urlopen(
+            urllib.request.Request(self.url + path, data, headers, method=method), timeout=15
+        ) as answer:
             content = answer.read()
             return json.loads(content) if content else None
 

@@ -13,9 +13,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import orjson
+import psycopg2
 import psycopg2.extensions
 from sqlalchemy import create_engine, event
-from sqlalchemy.engine import Connection, CursorResult, Engine
+from sqlalchemy.engine import URL, Connection, CursorResult, Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -54,7 +55,7 @@ def _apply_scope(
     return statement, parameters
 
 
-def make_engine(url: str, *, pool_size: int = 5, name: str = "guanxi") -> Engine:
+def make_engine(url: str | URL, *, pool_size: int = 5, name: str = "guanxi", autocommit: bool = False) -> Engine:
     """An engine that answers ids as text and JSON as plain values. Waiting for a full pool ends after 5 s."""
     engine = create_engine(
         url,
@@ -64,6 +65,7 @@ def make_engine(url: str, *, pool_size: int = 5, name: str = "guanxi") -> Engine
         pool_use_lifo=True,
         json_serializer=lambda value: orjson.dumps(value).decode(),
         json_deserializer=orjson.loads,
+        **({"isolation_level": "AUTOCOMMIT"} if autocommit else {}),
         connect_args={"application_name": name, "connect_timeout": 5, "keepalives_idle": 30, "tcp_user_timeout": 15000},
     )
 
@@ -109,6 +111,17 @@ class Work:
             statement, parameters if isinstance(parameters, dict) else tuple(parameters)
         )
 
+    def rows(self, statement: str, parameters: Sequence[Any] = ()) -> list[Any]:
+        """The rows of driver SQL as plain tuples. While reading, it goes straight to the driver, which halves its cost."""
+        if not self.scope.each:
+            return list(self.sql(statement, parameters))
+        cursor = self.connection.connection.cursor()
+        try:
+            cursor.execute(self.scope.prefix + statement, tuple(parameters))
+            return list(cursor.fetchall())
+        finally:
+            cursor.close()
+
     def execute(self, statement: Any, parameters: Any = None) -> CursorResult[Any]:
         """Run a SQLAlchemy Core statement."""
         return self.connection.execute(statement, parameters)
@@ -141,6 +154,9 @@ class Database:
 
     def __init__(self, app: Engine, ops: Engine, clock: Clock, service: Any) -> None:
         self.app, self.ops, self.clock, self.service = app, ops, clock, service
+        # Reads have connections of their own that stay in autocommit mode: switching one to and fro costs as much as a
+        # small read.
+        self.reads = make_engine(app.url, pool_size=max(2, app.pool.size() - 1), autocommit=True)  # type: ignore[attr-defined]
 
     @contextmanager
     def work(self, context: Context) -> Iterator[Work]:
@@ -159,9 +175,14 @@ class Database:
     @contextmanager
     def reading(self, context: Context) -> Iterator[Work]:
         """Statements that each see committed data; nothing is locked and nothing can be written by mistake."""
-        with _translated(), self.app.connect() as connection:
-            scoped = connection.execution_options(isolation_level="AUTOCOMMIT", scope=Scope(context.tenant, each=True))
-            yield Work(scoped, context, self.clock, self.service)
+        try:
+            with _translated(), self.reads.connect() as connection:
+                scoped = connection.execution_options(scope=Scope(context.tenant, each=True))
+                yield Work(scoped, context, self.clock, self.service)
+        except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
+            # SQLAlchemy does not see what the driver tells `rows`, so the pool's other dead connections go here.
+            self.reads.dispose()
+            raise unavailable("The database did not answer in time.") from error
 
     @contextmanager
     def operations(self) -> Iterator[Connection]:
@@ -171,6 +192,7 @@ class Database:
 
     def close(self) -> None:
         self.app.dispose()
+        self.reads.dispose()
         self.ops.dispose()
 
 

@@ -264,6 +264,8 @@ def on_due(work: Work, sagas: dict[str, Saga], saga_id: str, record_id: str, nam
         if step.kind == COMPENSATABLE:
             log.update(state="timed_out", ended_at=instant(work.now), error="No answer in time.")
             _turn_back(work, run, entity, "timeout", f"{step.name} did not answer in time", unknown=True)
+        elif step.asks is None:
+            _advance(work, run, entity)
         else:
             _send(work, run, entity, run.position, undo=False)
     else:
@@ -285,6 +287,10 @@ def _advance(work: Work, run: Run, entity: Any) -> None:
         try:
             step.does(entity, run.data, work)
         except Refused as refusal:
+            if step.kind == RETRIABLE:
+                log.update(state="running", error=refusal.detail or refusal.code)
+                run.due_at = work.now + RETRY_AFTER
+                return
             log.update(state="refused", ended_at=instant(work.now), error=refusal.detail or refusal.code)
             _turn_back(work, run, entity, step.refused or refusal.code, refusal.detail, unknown=False)
             return

@@ -27,7 +27,7 @@ class Settings:
     bus: str
     database_prefix: str = "guanxi"
     management: str | None = None
-    pool_size: int = 12
+    pool_size: int = 8
     rpc_workers: int = 16
     event_workers: int = 6
 
@@ -47,16 +47,14 @@ def from_environment() -> Settings:
             bus=env.str("BUS", validate=validate.Regexp(r"(amqp|pyamqp|inprocess)://.*")),
             database_prefix=env.str("DATABASE_PREFIX", "guanxi", validate=validate.Regexp(r"[a-z][a-z0-9_]{0,30}$")),
             management=env.str("BROKER_MANAGEMENT_URL", None),
-            pool_size=env.int("POOL_SIZE", 12, validate=validate.Range(min=2, max=200)),
+            pool_size=env.int("POOL_SIZE", 8, validate=validate.Range(min=2, max=200)),
             rpc_workers=env.int("RPC_WORKERS", 16, validate=validate.Range(min=1, max=500)),
             event_workers=env.int("EVENT_WORKERS", 6, validate=validate.Range(min=1, max=100)),
         )
     try:
         env.seal()
     except EnvValidationError as error:
-        lines = [
-            f"{name}: {' '.join(str(message) for message in messages)}"
-            for name, messages in error.error_messages.items()
-        ]
+        found_errors = dict(error.error_messages)  # type: ignore[arg-type]
+        lines = [f"{name}: {' '.join(str(one) for one in messages)}" for name, messages in found_errors.items()]
         raise SettingsError("\n".join(lines)) from None
     return found

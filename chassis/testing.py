@@ -104,7 +104,8 @@ class Databases:
                 database = f"{self.name}_{service}"
                 connection.exec_driver_sql(f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)')
                 connection.exec_driver_sql(
-                    f'CREATE DATABASE "{database}" TEMPLATE "template_{service}" STRATEGY FILE_COPY'
+                    f'CREATE DATABASE "{database}" OWNER "template_{service}_owner"'
+                    f' TEMPLATE "template_{service}" STRATEGY FILE_COPY'
                 )
             engine.dispose()
             self._made[service] = Database(

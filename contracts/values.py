@@ -78,4 +78,6 @@ def plain(number: Decimal) -> str:
 
 def instant(moment: dt.datetime) -> str:
     """RFC 3339 in UTC with microseconds."""
-    return moment.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    if moment.utcoffset():
+        moment = moment.astimezone(dt.UTC)
+    return moment.isoformat(timespec="microseconds")[:26] + "Z"

@@ -20,11 +20,17 @@ def main() -> None:
     `guanxi up` runs everything on this machine. On a cluster each container runs `guanxi serve SERVICE` or
     `guanxi gateway`, and `guanxi migrate` before them.
     """
-    logging.basicConfig(level=os.environ.get("GUANXI_LOG", "WARNING"), format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.basicConfig(
+        level=os.environ.get("GUANXI_LOG", "WARNING"), format="%(asctime)s %(levelname)s %(name)s %(message)s"
+    )
 
 
 @main.command()
-@click.option("--real", is_flag=True, help="One supervised process per service, against RabbitMQ and PostgreSQL given by GUANXI_BUS and GUANXI_DATABASE_URL.")
+@click.option(
+    "--real",
+    is_flag=True,
+    help="One supervised process per service, against RabbitMQ and PostgreSQL given by GUANXI_BUS and GUANXI_DATABASE_URL.",
+)
 @click.option("--port", type=int, default=None, help="HTTP port (GUANXI_PORT, default 8080).")
 @click.option("--no-demo", is_flag=True, help="Start without the Northwind demo.")
 def up(real: bool, port: int | None, no_demo: bool) -> None:
@@ -51,7 +57,9 @@ def _up_embedded(port: int, *, demo: bool) -> None:
         try:
             suite.start()
         except OSError as error:
-            raise click.ClickException(f"Port {port} cannot be used ({error.strerror}). Set GUANXI_PORT to another one.") from None
+            raise click.ClickException(
+                f"Port {port} cannot be used ({error.strerror}). Set GUANXI_PORT to another one."
+            ) from None
         if demo:
             with progress:
                 report = suite.complete_demo()
@@ -110,7 +118,12 @@ def _up_real(port: int) -> None:
 
 @main.command()
 @click.argument("service", type=click.Choice(SERVICES))
-@click.option("--only", type=click.Choice(("rpc", "events", "relay")), default=None, help="One kind of its work; without it all three together.")
+@click.option(
+    "--only",
+    type=click.Choice(("rpc", "events", "relay")),
+    default=None,
+    help="One kind of its work; without it all three together.",
+)
 def serve(service: str, only: str | None) -> None:
     """Run one service: what a container runs. Ends on SIGTERM after finishing what is under way."""
     from chassis.bus import start
@@ -144,13 +157,25 @@ def gateway(streams: bool, port: int | None, host: str, workers: int) -> None:
     _needs("GUANXI_BUS", "GUANXI_CONTEXT_KEY")
     if streams:
         os.environ["GUANXI_STREAMS"] = "1"
-    arguments = ["-c", "python:gateway.gunicorn_conf", "-b", f"{host}:{chosen}", "-w", str(workers), "gateway.wsgi:application"]
+    arguments = [
+        "-c",
+        "python:gateway.gunicorn_conf",
+        "-b",
+        f"{host}:{chosen}",
+        "-w",
+        str(workers),
+        "gateway.wsgi:application",
+    ]
     os.execv(sys.executable, [sys.executable, "-m", "gunicorn", *arguments])
 
 
 @main.command()
 @click.argument("services", nargs=-1, type=click.Choice(SERVICES))
-@click.option("--provision/--no-provision", default=True, help="Also create missing databases and roles (needs a superuser in GUANXI_DATABASE_URL).")
+@click.option(
+    "--provision/--no-provision",
+    default=True,
+    help="Also create missing databases and roles (needs a superuser in GUANXI_DATABASE_URL).",
+)
 def migrate(services: tuple[str, ...], provision: bool) -> None:
     """Bring databases, roles and the broker's queues to what this version needs. Repeatable."""
     from chassis import migrations, provisioning
@@ -235,7 +260,9 @@ def import_northwind(path: Path, url: str | None, api_key: str | None) -> None:
     if not (report.created or report.updated or report.placed):
         click.echo(f"Nothing changed: all {report.unchanged} records were there already.")
     else:
-        click.echo(f"{report.created} created, {report.updated} updated, {report.unchanged} unchanged. {_outcomes(report)}")
+        click.echo(
+            f"{report.created} created, {report.updated} updated, {report.unchanged} unchanged. {_outcomes(report)}"
+        )
 
 
 @main.command()
@@ -301,9 +328,16 @@ def _check_settings() -> Any:
     folder = home.data_folder()
     server = running_url(folder / "postgres")
     if server is None:
-        raise click.ClickException(f"No suite is running on {folder}: start it with `guanxi up`, or set GUANXI_DATABASE_URL.")
+        raise click.ClickException(
+            f"No suite is running on {folder}: start it with `guanxi up`, or set GUANXI_DATABASE_URL."
+        )
     known = home.secrets_of(folder)
-    return Settings(database=server, database_secret=known["database_secret"], context_key=known["context_key"], bus="inprocess://suite")
+    return Settings(
+        database=server,
+        database_secret=known["database_secret"],
+        context_key=known["context_key"],
+        bus="inprocess://suite",
+    )
 
 
 def _client(url: str | None, api_key: str | None) -> Any:

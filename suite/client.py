@@ -31,7 +31,9 @@ class Client:
         self._connection: http.client.HTTPConnection | None = None
         self._reached = False
 
-    def request(self, method: str, path: str, body: Any = None, *, key: str | None = None, query: JSON | None = None) -> Any:
+    def request(
+        self, method: str, path: str, body: Any = None, *, key: str | None = None, query: JSON | None = None
+    ) -> Any:
         """The parsed body of a 2xx answer. Raises Refused, or OSError when the suite cannot be reached."""
         headers = {"Authorization": f"Bearer {self._token}", "Accept": "application/json"}
         if body is not None:
@@ -73,7 +75,9 @@ class Client:
         items: list[JSON] = []
         after = None
         while True:
-            page = self.request("GET", f"/v1/{collection}", query={"limit": 200, **query, **({"after": after} if after else {})})
+            page = self.request(
+                "GET", f"/v1/{collection}", query={"limit": 200, **query, **({"after": after} if after else {})}
+            )
             items += page["items"]
             after = page["next"]
             if after is None:

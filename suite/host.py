@@ -26,14 +26,18 @@ def definition_of(service: str) -> type[Service]:
 class Host:
     """Some services, and some kinds of their work, started and stopped together."""
 
-    def __init__(self, settings: Settings, transport: Transport, services: Sequence[str], kinds: Sequence[str] = KINDS) -> None:
+    def __init__(
+        self, settings: Settings, transport: Transport, services: Sequence[str], kinds: Sequence[str] = KINDS
+    ) -> None:
         registry.load()
         self.settings, self.transport, self.kinds = settings, transport, set(kinds)
         signer, clock = Signer(settings.context_key), SystemClock()
         self.runtimes: dict[str, Runtime] = {}
         for service in services:
             database = Database(
-                make_engine(settings.database_url(service, "app"), pool_size=settings.pool_size, name=f"guanxi {service}"),
+                make_engine(
+                    settings.database_url(service, "app"), pool_size=settings.pool_size, name=f"guanxi {service}"
+                ),
                 make_engine(settings.database_url(service, "ops"), pool_size=2, name=f"guanxi {service} relay"),
                 clock,
                 None,

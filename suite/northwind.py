@@ -59,7 +59,12 @@ class _Import:
     def run(self) -> Report:
         self._employees()
         self._simple("shippers", "shippers", lambda r: {"name": r["CompanyName"], "phone": r["Phone"]}, "ShipperID")
-        self._simple("categories", "categories", lambda r: {"name": r["CategoryName"], "description": r["Description"]}, "CategoryID")
+        self._simple(
+            "categories",
+            "categories",
+            lambda r: {"name": r["CategoryName"], "description": r["Description"]},
+            "CategoryID",
+        )
         self._simple("suppliers", "suppliers", _supplier, "SupplierID")
         self._simple("customers", "accounts", _account, "CustomerID")
         self._simple("customers", "contacts", self._contact, "CustomerID")
@@ -287,5 +292,3 @@ def _present(data: JSON) -> JSON:
 def _parts(items: list[Any], size: int) -> Iterator[list[Any]]:
     for start in range(0, len(items), size):
         yield items[start : start + size]
-
-

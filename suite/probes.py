@@ -18,7 +18,7 @@ class Probes:
 
     def __init__(self, host: Host, port: int) -> None:
         self._host = host
-        self._server = HttpServer(self._application, "0.0.0.0", port) if port else None  # noqa: S104
+        self._server = HttpServer(self._application, "0.0.0.0", port) if port else None
 
     def stop(self) -> None:
         if self._server is not None:
@@ -40,7 +40,9 @@ class Probes:
 
     def _metrics(self) -> bytes:
         registry = CollectorRegistry()
-        waiting = Gauge("guanxi_unsent", "Changes and messages that the relay has not published", ["service"], registry=registry)
+        waiting = Gauge(
+            "guanxi_unsent", "Changes and messages that the relay has not published", ["service"], registry=registry
+        )
         age = Gauge("guanxi_unsent_age_seconds", "Age of the oldest of them", ["service"], registry=registry)
         parked = Gauge("guanxi_inbox", "Events that are parked or dead", ["service", "state"], registry=registry)
         sagas = Gauge("guanxi_sagas_overdue", "Sagas past their deadline", ["service"], registry=registry)

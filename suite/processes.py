@@ -41,7 +41,9 @@ class Supervisor:
             self._launch(child)
 
     def pids(self) -> dict[str, int]:
-        return {child.name: child.process.pid for child in self._children if child.process and child.process.poll() is None}
+        return {
+            child.name: child.process.pid for child in self._children if child.process and child.process.poll() is None
+        }
 
     def ask_to_stop(self) -> None:
         """Let `run` return. Safe in a signal handler, which may interrupt a restart that is under way."""

@@ -143,10 +143,10 @@ def _rows(
         statements.append(f"({one}{condition}{behind} ORDER BY {order} LIMIT {limit})")
         values += [*parameters, *own, *behind_values]
     if len(statements) == 1:
-        return list(work.sql(statements[0], values))
+        return work.rows(statements[0], values)
     sorts = ", ".join(f"sort_{index} {'DESC' if key.descending else 'ASC'}" for index, key in enumerate(keys))
     return list(
-        work.sql(f"SELECT * FROM ({' UNION ALL '.join(statements)}) AS page ORDER BY {sorts} LIMIT {limit}", values)
+        work.rows(f"SELECT * FROM ({' UNION ALL '.join(statements)}) AS page ORDER BY {sorts} LIMIT {limit}", values)
     )
 
 

@@ -111,10 +111,10 @@ class Store(Generic[S]):
 
     def get(self, work: Work, record_id: str) -> JSON:
         """The wire form of a record that the principal may read; 404 otherwise, whether it exists or not."""
-        row = work.sql(self._by_id, (work.tenant, record_id)).first()
-        if row is None:
+        rows = work.rows(self._by_id, (work.tenant, record_id))
+        if not rows:
             raise not_found(self.record.singular)
-        document = self.stored.wire_of_row(row)
+        document = self.stored.wire_of_row(rows[0])
         if document["deleted_at"] is not None or not self.readable(work, document):
             raise not_found(self.record.singular)
         return mask(work.context, self.name, document)

@@ -28,7 +28,7 @@ RULES: tuple[Rule, ...] = (
 
 
 def run(settings: Settings, *, as_json: bool, tenant: str | None, say: Callable[[str], None]) -> int:
-    """Check all tenants or one. Returns 0 where everything holds, 1 where something does not, 2 where nobody can say."""
+    """Check all tenants or one. Returns 0 where all holds, 1 where something does not, 2 where nobody can say."""
     try:
         results = check(settings, tenant)
     except Unreachable as error:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from suite.check.rules import Fault, Seen, rule, seen
 from suite.check.sources import Key, Look, Side
 
@@ -9,7 +11,8 @@ BINDING = "status IN ('confirmed', 'shipped', 'completed') AND history IS NULL"
 LINES = (
     "SELECT tenant_id, {order} || ' ' || (line->>'product_id') || ' '"
     " || trim_scale(sum((line->>'quantity')::numeric)) AS key"
-    " FROM {table}, jsonb_array_elements(lines) AS line WHERE {condition} GROUP BY tenant_id, {order}, line->>'product_id'"
+    " FROM {table}, jsonb_array_elements(lines) AS line WHERE {condition}"
+    " GROUP BY tenant_id, {order}, line->>'product_id'"
 )
 PROMISED = Side("sales", LINES.format(table="orders", order="id", condition="status = 'confirmed'"))
 HELD = Side("inventory", LINES.format(table="reservations", order="order_id", condition="status = 'made'"))
@@ -33,7 +36,7 @@ def reservations(look: Look) -> Seen:
     rows, missing, extra = look.compare([PROMISED], [HELD])
     states = _states(look, {_order(key) for key in [*missing, *extra]})
     # A placed order holds stock while its saga runs, which I7 watches.
-    extra = type(extra)({key: count for key, count in extra.items() if states.get(_order(key), ("",))[0] != "placed"})
+    extra = Counter({key: count for key, count in extra.items() if states.get(_order(key), ("",))[0] != "placed"})
     return seen(rows, _by_order(states, missing, extra, "reserved"))
 
 

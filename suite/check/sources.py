@@ -58,7 +58,8 @@ class Look:
         found = self._run(
             service,
             f"WITH looked AS MATERIALIZED (SELECT * FROM ({statement}) AS every{mine})"
-            " SELECT NULL AS tenant, NULL AS subject, NULL AS fault, count(*) AS rows, count(fault) AS faults FROM looked"
+            " SELECT NULL AS tenant, NULL AS subject, NULL AS fault, count(*) AS rows, count(fault) AS faults"
+            " FROM looked"
             " UNION ALL (SELECT tenant_id::text, subject::text, fault::text, 0, 0 FROM looked WHERE fault IS NOT NULL"
             f" ORDER BY tenant_id, subject LIMIT {MOST_SHOWN})",
             {},

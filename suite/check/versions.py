@@ -52,8 +52,9 @@ def rows_are_the_latest(look: Look) -> Seen:
             "   || ', which its snapshot calls ' || coalesce(latest.says, 'nothing')"
             "  WHEN stored.updated_at <> latest.at OR stored.updated_at <> latest.says_at"
             "  THEN 'was updated at ' || stored.updated_at || ', its latest change is of ' || latest.at END AS fault"
-            f" FROM ({stored}) AS stored FULL JOIN (SELECT DISTINCT ON (tenant_id, record, record_id) tenant_id, record,"
-            "  record_id, version, at, snapshot->>'version' AS says, (snapshot->>'updated_at')::timestamptz AS says_at"
+            f" FROM ({stored}) AS stored"
+            " FULL JOIN (SELECT DISTINCT ON (tenant_id, record, record_id) tenant_id, record, record_id, version, at,"
+            "  snapshot->>'version' AS says, (snapshot->>'updated_at')::timestamptz AS says_at"
             "  FROM changes ORDER BY tenant_id, record, record_id, version DESC) AS latest"
             " USING (tenant_id, record, record_id)",
         )

@@ -80,7 +80,8 @@ def _ends(look: Look, service: str, table: str, ends: dict[tuple[str, str], tupl
 def _stuck(look: Look, service: str, table: str, state: str, saga: str) -> Seen:
     return look.audit(
         service,
-        f"SELECT tenant_id, '{table} ' || id AS subject, CASE WHEN status = '{state}' AND NOT EXISTS (SELECT 1 FROM sagas"
+        f"SELECT tenant_id, '{table} ' || id AS subject, CASE WHEN status = '{state}' AND NOT EXISTS ("
+        f" SELECT 1 FROM sagas"
         f"  WHERE sagas.tenant_id = {table}.tenant_id AND record_id = {table}.id AND name = '{saga}'"
         f"  AND ended_at IS NULL) THEN 'is {state} without {saga}' END AS fault FROM {table}",
     )

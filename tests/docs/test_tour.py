@@ -43,6 +43,10 @@ def test_the_tour_answers_what_the_readme_shows(suite: EmbeddedSuite, tmp_path: 
 def test_a_different_answer_is_noticed() -> None:
     shown = tour.Step("", "json", '{"items": [{"points": 39}], "next": "…"}')
     tour.check(shown, '{"items": [{"points": 39, "kind": "earned"}], "next": null}')
-    for other in ('{"items": [{"points": 38}], "next": null}', '{"items": [], "next": 1}', '{"items": [{"points": 39}]}'):
+    for other in (
+        '{"items": [{"points": 38}], "next": null}',
+        '{"items": [], "next": 1}',
+        '{"items": [{"points": 39}]}',
+    ):
         with pytest.raises(AssertionError):
             tour.check(shown, other)

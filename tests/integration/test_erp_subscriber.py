@@ -1,4 +1,4 @@
-"""The example in `examples/erp_subscriber`, run as the program that it is, against a real RabbitMQ and real services."""
+"""The example in `examples/erp_subscriber`, run as a program against a real RabbitMQ and the real services."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Shop:
             "kind": "receipt",
             "product_id": self.product,
             "warehouse_id": warehouse,
-            "quantity": "10",
+            "quantity": "30",
             "reason": "x",
         }
         suite.create("inventory.stock-move", move)
@@ -80,7 +80,7 @@ class Shop:
         self.suite.create("sales.payment", {**payment, "allocations": [allocation]})
 
     def trade(self) -> None:
-        """Every fate that an order can have: confirmed, paid in part, paid and shipped, cancelled, rejected, deleted."""
+        """Every fate that an order can have: confirmed, paid in part, paid and shipped, cancelled, rejected."""
         self.order("1")
         self.pay(self.order("2"), "5.00")
         whole = self.order("1")
@@ -94,10 +94,15 @@ class Shop:
     def publish(self) -> int:
         """Bring the subscription's exchange to the end of the feed, as a leader that has just begun does."""
         self.suite.settle()
-        published = 0
-        while sent := Outside().publish(self.suite.runtime("eventlog")):
-            published += sent
-        return published
+        runtime, published = self.suite.runtime("eventlog"), 0
+        with self.suite.work("eventlog") as work:
+            head = work.sql("SELECT position FROM feed_positions WHERE tenant_id = %s", (work.tenant,)).scalar_one()
+        # A round that finds the broker gone waits for it and brings nothing, so that another one is due.
+        for _ in range(10):
+            published += Outside().publish(runtime)
+            if self.suite.get(SUBSCRIPTION, self.subscription["id"])["position"] == head:
+                return published
+        raise AssertionError("the subscription does not reach the end of the feed")
 
     def documents(self) -> dict[str, tuple[Any, ...]]:
         """What the suite itself says, in the form of the ledger."""

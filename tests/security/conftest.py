@@ -13,9 +13,13 @@ from tests.security.world import World
 
 @pytest.fixture(scope="session")
 def world(databases: Any) -> Iterator[World]:
-    made = World(databases)
-    yield made
-    made.close()
+    with pytest.MonkeyPatch.context() as patch:
+        # With a mail server named, deliveries are queued; nothing here ever sends them.
+        patch.setenv("GUANXI_SMTP_URL", "smtp://127.0.0.1:9")
+        patch.setenv("GUANXI_SMTP_FROM", "crm@tea.example")
+        made = World(databases)
+        yield made
+        made.close()
 
 
 @pytest.fixture(scope="module")

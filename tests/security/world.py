@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -195,6 +196,14 @@ class World:
                 self._tables[service] = self._all_tables(service)
             found |= {f"{service}.{row[0]}": f"{row[1]} rows {row[2]}" for row in self.rows(service, self._tables[service])}
         return found
+
+    @contextmanager
+    def untouched(self) -> Iterator[None]:
+        """What happens inside leaves every row of every service as it was."""
+        before = self.digest()
+        yield
+        changed = difference(before, self.digest())
+        assert not changed, "\n".join(changed)
 
     def _all_tables(self, service: str) -> str:
         # Partitions are read through their table; what PostgreSQL keeps for itself is not ours.

@@ -126,7 +126,7 @@ def test_a_lead_becomes_an_opportunity_in_the_first_stage(shop):
     assert (made["lead_id"], made["account_id"], made["contact_id"]) == tuple(
         body[name] for name in ("lead_id", "account_id", "contact_id")
     )
-    assert (made["value"], made["owner_id"], made["stage_name"]) == (given.usd("500"), shop.user_id, "Contacted")
+    assert (made["value"], made["owner_id"], made["stage_name"]) == (given.usd("500.00"), shop.user_id, "Contacted")
 
 
 def test_an_opportunity_waits_for_news_of_an_account_made_a_moment_ago(shop):
