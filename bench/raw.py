@@ -33,7 +33,10 @@ class Row:
         if not hasattr(local, "cursor"):
             connection = psycopg2.connect(os.environ["RAW_DSN"]); connection.autocommit = True
             local.cursor = connection.cursor()
-        local.cursor.execute("SELECT id::text, name, version FROM accounts WHERE tenant_id = %s AND id = %s", (os.environ["RAW_TENANT"], os.environ["RAW_ID"]))
+        local.cursor.execute(
+            "SELECT id::text, name, version FROM accounts WHERE tenant_id = %s AND id = %s",
+            (os.environ["RAW_TENANT"], os.environ["RAW_ID"]),
+        )
         row = local.cursor.fetchone()
         resp.data = orjson.dumps({"id": row[0], "name": row[1], "version": row[2]})
         resp.content_type = "application/json"
@@ -144,8 +147,10 @@ def order_transaction(dsn: str, seconds: int = 8, clients: int = 8) -> dict[str,
     connection.autocommit = True
     cursor = connection.cursor()
     cursor.execute(
-        "CREATE TABLE raw_orders (id bigserial PRIMARY KEY, total numeric); CREATE TABLE raw_lines (order_id bigint, product int, quantity numeric);"
-        "CREATE TABLE raw_stock (product int PRIMARY KEY, on_hand numeric); CREATE TABLE raw_outbox (id bigserial PRIMARY KEY, body text);"
+        "CREATE TABLE raw_orders (id bigserial PRIMARY KEY, total numeric);"
+        "CREATE TABLE raw_lines (order_id bigint, product int, quantity numeric);"
+        "CREATE TABLE raw_stock (product int PRIMARY KEY, on_hand numeric);"
+        "CREATE TABLE raw_outbox (id bigserial PRIMARY KEY, body text);"
         "INSERT INTO raw_stock SELECT n, 1000000000 FROM generate_series(1, 1000) n"
     )
     times: list[float] = []

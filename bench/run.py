@@ -1,20 +1,17 @@
-"""`make bench`: the real stack and, in the same run, the raw limits beside it. Writes bench/results.md. At most ten minutes."""
+"""`make bench`: the real stack and, in the same run, the raw limits beside it, written to bench/results.md."""
 
 from __future__ import annotations
 
 import argparse
 import datetime as dt
-import os
-import platform
-import subprocess
 import time
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from bench import raw
 from bench.cost import Counted
 from bench.load import Orders, quantiles, wrk
+from bench.report import report
 from bench.stack import Stack
 
 HERE = Path(__file__).parent
@@ -85,7 +82,7 @@ def _quiet(stack: Stack, patience: float = 60) -> None:
 
 
 def _event_lag(stack: Stack, account: str, seconds: int) -> dict[str, float]:
-    """From the commit of a change to its commit at a consumer, at 100 changes a second: by the databases' own clocks."""
+    """From a change's commit to its consumer's, at 100 changes a second, by the clocks of the processes."""
     began = dt.datetime.now(dt.UTC)
     from concurrent.futures import ThreadPoolExecutor
 
@@ -149,7 +146,8 @@ def _whole_orders(stack: Stack, accounts: list[str], products: list[str], second
         ids = [order for order, _ in load.placed]
         times = stack.sql(
             "sales",
-            "SELECT extract(epoch FROM confirmed_at - placed_at) * 1000 FROM orders WHERE id = ANY(%s::uuid[]) AND confirmed_at IS NOT NULL",
+            "SELECT extract(epoch FROM confirmed_at - placed_at) * 1000 FROM orders"
+            " WHERE id = ANY(%s::uuid[]) AND confirmed_at IS NOT NULL",
             (ids,),
         )
         p50, p99 = quantiles([float(row[0]) for row in times])
@@ -242,87 +240,6 @@ def _cost(stack: Stack, account: str, products: list[str]) -> dict[str, tuple[in
         return found
     finally:
         counted.close()
-
-
-def report(rows: dict[str, Any], seconds: int) -> str:
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, cwd=HERE
-    ).stdout.strip()
-    empty, row, sql = rows["raw"]["empty"], rows["raw"]["row"], rows["order sql"]
-    cost = rows["cost"]
-
-    def line(name: str, ours: dict[str, Any], limit: float, what: str, goal: str, spent: str) -> str:
-        return (
-            f"| {name} | {ours['rate']:.0f}/s | {ours['p50']:.1f} / {ours['p99']:.1f} | {limit:.0f}/s ({what}) |"
-            f" {ours['rate'] / limit:.2f} | {goal} | {spent} | {ours.get('errors', 0)} |"
-        )
-
-    text = [
-        "# Measured",
-        "",
-        f"Commit {commit}, {dt.date.today()}, {os.cpu_count()} cores, {platform.python_implementation()} {platform.python_version()};"
-        f" Falcon {version('falcon')}, gunicorn {version('gunicorn')}, SQLAlchemy {version('sqlalchemy')}, nameko {version('nameko')}.",
-        "Client, broker, database, nine services and the gateway share the machine; the broker's and the database's durability is"
-        f" on. 8 keep-alive connections, {seconds} s each. Ratios within one run count; rounds differ by 20–40 %.",
-        "",
-        "| What | Ours | p50 / p99 ms | Limit of the same run | Ratio | Goal | SQL statements / commits | Errors |",
-        "|---|---|---|---|---|---|---|---|",
-        line(
-            "read one record",
-            rows["read"],
-            row["rate"],
-            "Falcon + one SQL statement",
-            "1,000/s",
-            "{} / {}".format(*cost["read"]),
-        ),
-        line(
-            "list 50 of 100,000",
-            rows["list"],
-            row["rate"],
-            "Falcon + one SQL statement",
-            "400/s",
-            "{} / {}".format(*cost["list"]),
-        ),
-        line(
-            "create a record",
-            rows["create"],
-            row["rate"],
-            "Falcon + one SQL statement",
-            "300/s",
-            "{} / {}".format(*cost["create"]),
-        ),
-        "",
-        "Each request through the gateway is one remote call: one message there, one back. A create adds one event.",
-        "",
-        f"Other limits: empty Falcon route {empty['rate']:.0f}/s; plain AMQP call, one thread {rows['amqp']:.0f}/s;"
-        f" hand-written order transaction, 8 clients {sql['rate']:.0f}/s (p50 {sql['p50']:.1f} ms).",
-        "",
-        "## Whole orders",
-        "",
-        f"Place-to-confirmed on an idle stack, as a client sees it: p50 {rows['alone']['p50']:.0f} ms, p99 {rows['alone']['p99']:.0f} ms.",
-        "Create, place, reserve, confirm, receivable, notification, log, search and overview, three lines each; goal 25/s with every"
-        " consumer less than 1 s behind.",
-        "",
-        "| Offered/s | Placed/s | Confirmed of placed | Place-to-confirmed p50 / p99 ms | Oldest waiting event s | Seconds | Errors |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for found in rows["orders"].values():
-        text.append(
-            f"| {found['offered']} | {found['rate']:.1f} | {found['confirmed']} of {found['placed']} |"
-            f" {found['p50']:.0f} / {found['p99']:.0f} | {found['behind']:.2f} | {found['seconds']:.0f} | {found['errors']} |"
-        )
-    text += [
-        "",
-        f"SQL statements / commits in sales: create {cost['order: create'][0]} / {cost['order: create'][1]},"
-        f" place {cost['order: place'][0]} / {cost['order: place'][1]}.",
-        "",
-        "## Events",
-        "",
-        f"Commit to consumer at 100/s: p50 {rows['lag']['p50']:.1f} ms, p99 {rows['lag']['p99']:.1f} ms over {rows['lag']['events']}"
-        " events (goal p99 30 ms).",
-        "",
-    ]
-    return "\n".join(text)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The real stack for measuring: a broker, a database server, one process per service and the gateway, all on this machine."""
+"""The real stack for measuring: broker, database server, one process per service and the gateway, on this machine."""
 
 from __future__ import annotations
 
@@ -121,14 +121,14 @@ class Stack:
             engine.dispose()
 
     def seed_accounts(self, count: int) -> None:
-        """Rows of accounts without events: a list's cost depends on what lies in the table, not on how it came there."""
+        """Rows of accounts without events: a list's cost depends on what lies in the table, not on how it came."""
         self.sql(
             "customer",
-            "INSERT INTO accounts (tenant_id, id, name, name_key, kind, lifecycle, person, payment_days, version, created_at,"
-            " created_by, updated_at, updated_by, external_ids, custom)"
-            " SELECT %s::uuid, (lpad(to_hex((extract(epoch FROM now()) * 1000)::bigint - 100000000 + n), 12, '0') || '70008000' ||"
-            "  lpad(to_hex(n), 12, '0'))::uuid, 'Account ' || n, 'account ' || n, 'customer', 'get', false, 30, 1, now(), 'bench',"
-            "  now(), 'bench', '{}', '{}' FROM generate_series(1, %s) AS n",
+            "INSERT INTO accounts (tenant_id, id, name, name_key, kind, lifecycle, person, payment_days, version,"
+            " created_at, created_by, updated_at, updated_by, external_ids, custom)"
+            " SELECT %s::uuid, (lpad(to_hex((extract(epoch FROM now()) * 1000)::bigint - 100000000 + n), 12, '0')"
+            "  || '70008000' || lpad(to_hex(n), 12, '0'))::uuid, 'Account ' || n, 'account ' || n, 'customer', 'get',"
+            "  false, 30, 1, now(), 'bench', now(), 'bench', '{}', '{}' FROM generate_series(1, %s) AS n",
             (self.tenant, count),
         )
         self.sql("customer", "VACUUM ANALYZE accounts")

@@ -112,7 +112,7 @@ class Work:
         )
 
     def rows(self, statement: str, parameters: Sequence[Any] = ()) -> list[Any]:
-        """The rows of driver SQL as plain tuples. While reading, it goes straight to the driver, which halves its cost."""
+        """The rows of driver SQL as plain tuples. While reading it goes straight to the driver, at half the cost."""
         if not self.scope.each:
             return list(self.sql(statement, parameters))
         cursor = self.connection.connection.cursor()

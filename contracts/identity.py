@@ -52,7 +52,9 @@ class User(Record, name="identity.user", collection="users", label=("User", "用
     zone = f.Code(default="UTC", label=("Time zone", "时区"))
     phone = f.Text(max=40, pii=True, label=("Phone", "电话"))
     gets_copies = f.Boolean(
-        default=False, label=("Gets copies", "抄送"), help=("Also receives what owners are told", "同时接收发给负责人的通知")
+        default=False,
+        label=("Gets copies", "抄送"),
+        help=("Also receives what owners are told", "同时接收发给负责人的通知"),
     )
     hired_on = f.Date(label=("Hired on", "入职日期"))
     status = f.State(

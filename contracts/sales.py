@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contracts import fields as f
-from contracts.records import READ_ONLY, INSERT_ONLY, Address, Ask, Command, Event, Part, Record
+from contracts.records import INSERT_ONLY, READ_ONLY, Address, Ask, Command, Event, Part, Record
 
 
 class Stage(Part):

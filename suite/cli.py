@@ -29,7 +29,7 @@ def main() -> None:
 @click.option(
     "--real",
     is_flag=True,
-    help="One supervised process per service, against RabbitMQ and PostgreSQL given by GUANXI_BUS and GUANXI_DATABASE_URL.",
+    help="One supervised process per service, with RabbitMQ (GUANXI_BUS) and PostgreSQL (GUANXI_DATABASE_URL).",
 )
 @click.option("--port", type=int, default=None, help="HTTP port (GUANXI_PORT, default 8080).")
 @click.option("--no-demo", is_flag=True, help="Start without the Northwind demo.")
@@ -269,7 +269,7 @@ def import_northwind(path: Path, url: str | None, api_key: str | None) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable result.")
 @click.option("--tenant", default=None, help="Only this tenant's id.")
 def check(as_json: bool, tenant: str | None) -> None:
-    """Check that the databases agree with each other: stock, receivables, events, sagas, tenants. Exit code 1 if not."""
+    """Check that the databases agree: stock, receivables, events, sagas, tenants. Exit code 1 if they do not."""
     from suite.check import command
 
     sys.exit(command.run(_check_settings(), as_json=as_json, tenant=tenant, say=click.echo))

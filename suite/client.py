@@ -22,7 +22,7 @@ class Refused(Exception):
 
 
 class Client:
-    """One connection with one API key. What failed without a known outcome is repeated with the same idempotency key."""
+    """One connection with one API key. What failed without a known outcome is repeated with the same key."""
 
     def __init__(self, url: str, token: str) -> None:
         parts = urlsplit(url)

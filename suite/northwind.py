@@ -1,4 +1,4 @@
-"""The import of the Northwind traders' data, through the public API as any user would do it. Repeating it changes nothing.
+"""The import of the Northwind traders' data, through the public API as any user would do it; repeating changes nothing.
 
 Orders with a shipped date come as history. The others are placed through the real flow, one after the other in the
 order of their ids, and stock decides which are confirmed.

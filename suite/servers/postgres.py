@@ -282,7 +282,7 @@ def _copy_wheel(binaries: Binaries) -> Path:
 def running_url(data: Path) -> str | None:
     """The superuser's URL of the server that runs on a folder, started by whichever process; None when none does."""
     folder = Folder(data, lambda message: None)
-    account, home = folder.prepare("postgres")
+    _, home = folder.prepare("postgres")
     try:
         lines = (home / "cluster" / "postmaster.pid").read_text().splitlines()
         os.kill(int(lines[0]), 0)

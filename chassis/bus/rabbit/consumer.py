@@ -20,6 +20,7 @@ from chassis.bus.rabbit.caller import REPLY_TO
 from chassis.bus.rabbit.link import Down, Link, publish
 
 CALL_PREFETCH = 50
+REPLY_PATIENCE = 3.0
 RETRY_SECONDS = (1.0, 5.0)
 TAG = "bus"
 
@@ -36,6 +37,8 @@ class Replies:
 
     def send(self, reply_to: str, correlation_id: str, body: bytes) -> None:
         """A reply that cannot leave is dropped: its caller learns nothing and asks again with the same key."""
+        # After an outage the queue may be back before this connection is, and its first callers would wait in vain.
+        self.link.come_up(REPLY_PATIENCE)
         message = amqp.Message(body, content_type="application/json", delivery_mode=1, correlation_id=correlation_id)
         try:
             self.link.write(lambda channel: publish(channel, "", reply_to, message))

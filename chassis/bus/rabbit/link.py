@@ -159,6 +159,10 @@ class Link(Generic[S]):
         # Never zero: green threads that ask again and again would not let the reconnecting one run.
         return self._up.wait(max(0.02, seconds - (time.monotonic() - self._down_since)))
 
+    def come_up(self, seconds: float) -> bool:
+        """Whether the connection is up within this time, however long it has been down."""
+        return self._up.wait(seconds)
+
     def write(self, action: Callable[[S], None], seconds: float = WRITE_SECONDS) -> None:
         """Run `action(session)`, which writes whole messages. Raises Down when they did not leave in time."""
         end = time.monotonic() + seconds

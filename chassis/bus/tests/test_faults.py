@@ -215,3 +215,14 @@ def test_a_call_that_expired_in_the_queue_is_not_even_delivered(rabbit, raw):
     with pytest.raises(OutcomeUnknown):
         rabbit.call(service, {}, timeout=0.2)
     assert raw.queue_declare(f"rpc-{service.name}", passive=True).message_count == 0
+
+
+def test_an_answer_waits_for_the_connection_that_it_leaves_by(rabbit):
+    def answer(request):
+        (replies,) = [each for _, each in rabbit.transport._links if each._name.endswith(" replies")]
+        replies.abort()
+        until(lambda: not replies.connected)
+        return {"echo": request}
+
+    service = rabbit.service(rpc=answer).start("rpc")
+    assert rabbit.call(service, {"n": 1}, timeout=10) == {"echo": {"n": 1}}

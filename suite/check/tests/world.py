@@ -91,6 +91,7 @@ def populate(suite: Suite) -> tuple[Business, Business]:
     first, second, third = one.order("3"), one.order("4"), one.order("5")
     one.order("6", "cancel")
     one.order("900")
+    one.order("901")
     one.draft("1")
     one.draft("7", history={"shipped_on": "2025-01-02"})
     for order in (first, second):
