@@ -88,8 +88,8 @@ class Work:
         self.connection, self.context, self.clock, self.service = connection, context, clock, service
         self.changes: list[Change] = []
         self.messages: list[Message] = []
-        self.known: set[tuple[str, str]] = set()
-        """References, (record, id), that were found good in this transaction."""
+        self.copies: dict[tuple[str, str], dict[str, Any] | None] = {}
+        """Copies of other services' records, by record and id, as this transaction has read them."""
         self.scope: Scope = connection.get_execution_options()["scope"]
         self.reveal: dict[str, Any] = {}
         """Secrets for this one answer: added to its body, kept nowhere."""
@@ -186,9 +186,12 @@ class Database:
 
     @contextmanager
     def operations(self) -> Iterator[Connection]:
-        """The `ops` role: all tenants, only the tables of delivery, sagas, timers, jobs and credentials."""
-        with _translated(), self.ops.connect() as connection, connection.begin():
-            yield connection
+        """The `ops` role: all tenants, only the tables of delivery, sagas, timers, jobs and credentials.
+
+        Each statement is a transaction of its own.
+        """
+        with _translated(), self.ops.connect() as connection:
+            yield connection.execution_options(isolation_level="AUTOCOMMIT")
 
     def close(self) -> None:
         self.app.dispose()

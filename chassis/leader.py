@@ -117,7 +117,9 @@ class Leader:
             if not self.leading:
                 self._stopping.wait(IDLE)
                 continue
-            busy = runtime.retry_due() + runtime.sweep_sagas() + runtime.ring_alarms()
+            busy = 0
+            if runtime.anything_due():
+                busy = runtime.retry_due() + runtime.sweep_sagas() + runtime.ring_alarms()
             for timer in runtime.definition.timers:
                 if due[timer.name] <= time.monotonic():
                     due[timer.name] = time.monotonic() + timer.every.total_seconds()

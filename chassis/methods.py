@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from chassis import idempotency, saga
+from chassis import idempotency, saga_log
 from chassis.context import Context
 from chassis.errors import forbidden, not_found
 from chassis.permissions import mask, scope
@@ -113,7 +113,7 @@ def _query(work: Work, runtime: Runtime, params: JSON) -> JSON:
 
 def _saga(work: Work, runtime: Runtime, params: JSON) -> JSON:
     store_of(runtime, params, "get").get(work, params["id"])
-    return {"status": 200, "body": saga.describe(work, params["id"])}
+    return {"status": 200, "body": saga_log.describe(work, params["id"])}
 
 
 def _inbox(work: Work, runtime: Runtime, params: JSON) -> JSON:

@@ -20,7 +20,7 @@ from alembic.operations import Operations
 from sqlalchemy import MetaData, create_engine
 from sqlalchemy.engine import Connection
 
-from chassis import changes, idempotency, inbox, numbering, saga, timers
+from chassis import changes, idempotency, inbox, numbering, saga_log, timers
 from chassis.records import external, metadata_of, references
 
 SERVICES = Path(__file__).resolve().parent.parent / "services"
@@ -29,7 +29,7 @@ SERVICES = Path(__file__).resolve().parent.parent / "services"
 def define_common(metadata: MetaData) -> None:
     """The chassis' own tables, the same in every service's database."""
     if "changes" not in metadata.tables:
-        for room in (changes, inbox, idempotency, saga, timers, numbering, external, references):
+        for room in (changes, inbox, idempotency, saga_log, timers, numbering, external, references):
             room.define(metadata)
 
 

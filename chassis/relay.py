@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from chassis.bus.ports import Outcome, Outgoing, Publisher
 from chassis.bus.wire import encode
 from chassis.changes import COLUMNS, COMMANDS_EXCHANGE, envelope
+from chassis.database import Scope
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
@@ -58,8 +59,7 @@ def _events(connection: Connection, service: str, rows: list) -> dict[int, Outgo
             by_tenant.setdefault(str(row.tenant_id), {})[(str(row.record_id), row.version)] = row.seq
     names = ", ".join(f"c.{name.strip()}" for name in COLUMNS.split(","))
     for tenant, wanted in by_tenant.items():
-        connection.exec_driver_sql("SELECT set_config('app.tenant', %s, true)", (tenant,))
-        found = connection.exec_driver_sql(
+        found = connection.execution_options(scope=Scope(tenant, each=True)).exec_driver_sql(
             f"SELECT {names} FROM unsent AS u"
             " JOIN changes AS c ON c.tenant_id = u.tenant_id AND c.record_id = u.record_id AND c.version = u.version"
             " AND c.at = u.at WHERE u.tenant_id = %s AND u.seq = ANY(%s)",

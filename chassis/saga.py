@@ -9,17 +9,15 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import orjson
-from sqlalchemy import Boolean, Column, DateTime, Index, Integer, MetaData, Table, Text, Uuid, text
-from sqlalchemy.dialects.postgresql import JSONB
-
+from chassis import saga_log
 from chassis.bus.wire import encode
 from chassis.changes import Message
-from chassis.errors import conflict, not_found
+from chassis.errors import conflict
 from chassis.ids import new_id
+from chassis.saga_log import Run
 from contracts.fields import instant
 from contracts.records import Ask
 
@@ -68,57 +66,6 @@ class Saga:
     deadline: dt.timedelta = dt.timedelta(minutes=2)
 
 
-def define(metadata: MetaData) -> None:
-    table = Table(
-        "sagas",
-        metadata,
-        Column("tenant_id", Uuid(as_uuid=False), primary_key=True),
-        Column("id", Uuid(as_uuid=False), primary_key=True),
-        Column("name", Text, nullable=False),
-        Column("record_id", Uuid(as_uuid=False), nullable=False),
-        Column("state", Text, nullable=False),
-        Column("position", Integer, nullable=False),
-        Column("steps", JSONB, nullable=False),
-        Column("data", JSONB, nullable=False),
-        Column("reason", Text, nullable=False),
-        Column("detail", Text, nullable=False),
-        Column("actor", Text, nullable=False),
-        Column("correlation_id", Text, nullable=False),
-        Column("started_at", DateTime(timezone=True), nullable=False),
-        Column("deadline_at", DateTime(timezone=True), nullable=False),
-        Column("due_at", DateTime(timezone=True)),
-        Column("ended_at", DateTime(timezone=True)),
-    )
-    Index("ix_sagas_record", table.c.tenant_id, table.c.record_id, table.c.started_at)
-    Index("ix_sagas_due", table.c.due_at, postgresql_where=text("ended_at IS NULL"))
-    Table(
-        "asked",
-        metadata,
-        Column("tenant_id", Uuid(as_uuid=False), primary_key=True),
-        Column("saga_id", Uuid(as_uuid=False), primary_key=True),
-        Column("step", Integer, primary_key=True),
-        Column("undone", Boolean, nullable=False),
-    )
-
-
-@dataclass(slots=True)
-class Run:
-    """One saga under way, as loaded and locked."""
-
-    saga: Saga
-    id: str
-    record_id: str
-    state: str
-    position: int
-    steps: list[JSON]
-    data: JSON
-    reason: str
-    detail: str
-    deadline_at: dt.datetime
-    due_at: dt.datetime | None = None
-    ended_at: dt.datetime | None = field(default=None)
-
-
 def start(work: Work, saga: Saga, entity: Any, data: JSON | None = None) -> str:
     """Begin a saga on a record that this transaction has locked. Returns the saga's id."""
     now = work.now
@@ -146,8 +93,8 @@ def start(work: Work, saga: Saga, entity: Any, data: JSON | None = None) -> str:
             run.record_id,
             run.state,
             run.position,
-            _json(run.steps),
-            _json(run.data),
+            saga_log.as_json(run.steps),
+            saga_log.as_json(run.data),
             run.reason,
             run.detail,
             work.context.actor,
@@ -175,17 +122,17 @@ def running(work: Work, record_id: str, name: str) -> bool:
 def cancel(work: Work, saga: Saga, entity: Any, reason: str) -> bool:
     """Turn a running saga back before its pivot; the step under way counts as of unknown outcome. False: none runs."""
     row = work.sql(
-        f"{_SELECT} WHERE tenant_id = %s AND record_id = %s AND name = %s AND ended_at IS NULL FOR UPDATE",
+        f"{saga_log.SELECT} WHERE tenant_id = %s AND record_id = %s AND name = %s AND ended_at IS NULL FOR UPDATE",
         (work.tenant, entity.id, saga.name),
     ).first()
     if row is None:
         return False
-    run = _run(saga, row)
+    run = saga_log.read(saga, row)
     if run.state == "running":
         if saga.steps[run.position].kind != COMPENSATABLE:
             raise conflict("too_late", f"The {saga.name.replace('_', ' ')} is past the point of return.")
         _turn_back(work, run, entity, reason, "", unknown=True)
-        _save(work, run)
+        saga_log.save(work, run)
     return True
 
 
@@ -196,10 +143,10 @@ def on_reply(work: Work, sagas: dict[str, Saga], reply: JSON) -> None:
         return
     # The record is locked before the saga, as commands do, so that the two never wait for each other.
     entity = saga.store.find(work, reply["record_id"], lock=True, deleted=True)
-    row = work.sql(f"{_SELECT} WHERE tenant_id = %s AND id = %s FOR UPDATE", (work.tenant, reply["saga"])).first()
+    row = saga_log.lock(work, reply["saga"])
     if row is None or entity is None:
         return
-    run = _run(saga, row)
+    run = saga_log.read(saga, row)
     if run.ended_at is not None:
         return
     index, undo = reply["step"], reply["undo"]
@@ -235,7 +182,7 @@ def on_reply(work: Work, sagas: dict[str, Saga], reply: JSON) -> None:
             log.update(state="done", ended_at=now)
             run.position += 1
             _advance(work, run, entity)
-    _save(work, run)
+    saga_log.save(work, run)
 
 
 def _ask_anew(work: Work, run: Run, log: JSON, refused: JSON) -> None:
@@ -253,10 +200,10 @@ def on_due(work: Work, sagas: dict[str, Saga], saga_id: str, record_id: str, nam
     if saga is None:
         return
     entity = saga.store.find(work, record_id, lock=True, deleted=True)
-    row = work.sql(f"{_SELECT} WHERE tenant_id = %s AND id = %s FOR UPDATE", (work.tenant, saga_id)).first()
+    row = saga_log.lock(work, saga_id)
     if row is None or entity is None:
         return
-    run = _run(saga, row)
+    run = saga_log.read(saga, row)
     if run.ended_at is not None or run.due_at is None or run.due_at > work.now:
         return
     if run.state == "running":
@@ -272,7 +219,7 @@ def on_due(work: Work, sagas: dict[str, Saga], saga_id: str, record_id: str, nam
         for index, log in enumerate(run.steps):
             if log["state"] == "undoing":
                 _send(work, run, entity, index, undo=True)
-    _save(work, run)
+    saga_log.save(work, run)
 
 
 def _advance(work: Work, run: Run, entity: Any) -> None:
@@ -356,74 +303,6 @@ def _send(work: Work, run: Run, entity: Any, index: int, *, undo: bool) -> None:
         "body": body(entity, run.data),
     }
     work.messages.append(Message(contract.service, encode(document), message_id if log["attempts"] == 1 else new_id()))
-
-
-_SELECT = (
-    "SELECT id, name, record_id, state, position, steps, data, reason, detail, actor, started_at, deadline_at, due_at,"
-    " ended_at FROM sagas"
-)
-
-
-def _run(saga: Saga, row: Any) -> Run:
-    return Run(
-        saga,
-        str(row.id),
-        str(row.record_id),
-        row.state,
-        row.position,
-        row.steps,
-        row.data,
-        row.reason,
-        row.detail,
-        row.deadline_at,
-        row.due_at,
-        row.ended_at,
-    )
-
-
-def _save(work: Work, run: Run) -> None:
-    work.sql(
-        "UPDATE sagas SET state = %s, position = %s, steps = %s, data = %s, reason = %s, detail = %s, due_at = %s,"
-        " ended_at = %s WHERE tenant_id = %s AND id = %s",
-        (
-            run.state,
-            run.position,
-            _json(run.steps),
-            _json(run.data),
-            run.reason,
-            run.detail,
-            run.due_at,
-            run.ended_at,
-            work.tenant,
-            run.id,
-        ),
-    )
-
-
-def _json(value: Any) -> str:
-    return orjson.dumps(value).decode()
-
-
-def describe(work: Work, record_id: str) -> JSON:
-    """The latest saga of a record, as `GET /v1/{collection}/{id}/saga` answers it."""
-    row = work.sql(
-        f"{_SELECT} WHERE tenant_id = %s AND record_id = %s ORDER BY started_at DESC, id DESC LIMIT 1",
-        (work.tenant, record_id),
-    ).first()
-    if row is None:
-        raise not_found("saga")
-    shown = ("name", "state", "attempts", "started_at", "ended_at", "error")
-    return {
-        "id": str(row.id),
-        "name": row.name,
-        "state": row.state,
-        "reason": row.reason or None,
-        "detail": row.detail or None,
-        "started_at": instant(row.started_at),
-        "deadline_at": instant(row.deadline_at),
-        "ended_at": instant(row.ended_at) if row.ended_at else None,
-        "steps": [{name: step.get(name) for name in shown} for step in row.steps],
-    }
 
 
 def admit(ask: JSON, work: Work) -> bool:

@@ -273,6 +273,19 @@ class Runtime:
                 saga.on_due(work, self.sagas, str(row.id), str(row.record_id), row.name)
         return len(rows)
 
+    def anything_due(self) -> bool:
+        """Whether a parked event, a saga's step or an alarm is due: one look for the three."""
+        now = self.clock.now()
+        with self.database.operations() as connection:
+            return bool(
+                connection.exec_driver_sql(
+                    "SELECT EXISTS (SELECT 1 FROM inbox WHERE state = 'parked' AND due_at <= %s)"
+                    " OR EXISTS (SELECT 1 FROM sagas WHERE ended_at IS NULL AND due_at <= %s)"
+                    " OR EXISTS (SELECT 1 FROM timers WHERE due_at <= %s)",
+                    (now, now, now),
+                ).scalar()
+            )
+
     def ring_alarms(self) -> int:
         """Let every due alarm have its effect, each in a transaction of its own. Returns how many rang."""
         with self.database.operations() as connection:

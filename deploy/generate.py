@@ -130,21 +130,29 @@ def migrate_files() -> list[JSON]:
 def check_files() -> list[JSON]:
     env = [secret(name) for name in SERVICE_SECRETS]
     one = container("check", ["check", "--json"], env, "guanxi-services", "rpc", CPU["rpc"])
-    job = {
-        "backoffLimit": 0,
-        "activeDeadlineSeconds": 3000,
-        "template": pod("check", "check", "check", one, restartPolicy="Never"),
-    }
+    template = pod("check", "check", "check", one, restartPolicy="Never")
+    return [account("check"), cron("check", "17 * * * *", "check", {"backoffLimit": 0, "template": template})]
+
+
+def months_files() -> list[JSON]:
+    """Migrating again makes the partitions of the months ahead, so that a version may stay for as long as it likes."""
+    env = [secret(name) for name in SERVICE_SECRETS]
+    one = container("months", ["migrate", "--no-provision"], env, "guanxi-services", "rpc", CPU["rpc"])
+    template = pod("migrate", "months", "migrate", one, restartPolicy="Never")
+    return [cron("months", "41 2 1,15 * *", "migrate", {"backoffLimit": 3, "template": template})]
+
+
+def cron(name: str, schedule: str, account_name: str, job: JSON) -> JSON:
     spec = {
-        "schedule": "17 * * * *",
+        "schedule": schedule,
         "timeZone": "Etc/UTC",
         "concurrencyPolicy": "Forbid",
         "startingDeadlineSeconds": 600,
         "successfulJobsHistoryLimit": 1,
         "failedJobsHistoryLimit": 7,
-        "jobTemplate": {"spec": job},
+        "jobTemplate": {"spec": {"activeDeadlineSeconds": 3000, **job}},
     }
-    return [account("check"), resource("batch/v1", "CronJob", "check", spec, **everywhere("check", "check"))]
+    return resource("batch/v1", "CronJob", name, spec, **everywhere(account_name, name))
 
 
 def network_files() -> list[JSON]:
@@ -258,6 +266,7 @@ def files() -> dict[str, str]:
         "network.yaml": network_files(),
         "migrate.yaml": migrate_files(),
         "check.yaml": check_files(),
+        "months.yaml": months_files(),
         "gateway.yaml": gateway_files(),
         **{f"services/{service}.yaml": service_files(service) for service in SERVICES},
     }

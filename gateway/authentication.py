@@ -21,7 +21,8 @@ from gateway.settings import Settings
 
 JSON = dict[str, Any]
 
-_BEARER = re.compile(r"[Bb][Ee][Aa][Rr][Ee][Rr] +([\x21-\x7e]{1,4096})", re.ASCII)
+# No token that identity issues is nearly as long; what is longer is no token, rather than a question that it refuses.
+_BEARER = re.compile(r"[Bb][Ee][Aa][Rr][Ee][Rr] +([\x21-\x7e]{1,300})", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,14 +11,14 @@ from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
 
 from marshmallow import ValidationError
-from sqlalchemy.exc import IntegrityError
 
 from chassis.changes import Change
-from chassis.database import Work, constraint_of
-from chassis.errors import Problem, conflict, forbidden, from_validation, invalid, not_found
+from chassis.database import Work
+from chassis.errors import conflict, forbidden, from_validation, invalid, not_found
 from chassis.ids import new_id
 from chassis.permissions import covers, mask, read_only, scope
 from chassis.records import external, patching, references
+from chassis.records.constraints import constraints_of
 from chassis.records.stored import Stored, table_name
 from contracts import fields as f
 from contracts.records import Command, Event
@@ -161,6 +161,7 @@ class Store(Generic[S]):
             entity.team_id = context.teams[0]
         if not covers(context, granted, entity.owner_id, entity.team_id):
             raise forbidden("create", f"{self.record.collection} of others")
+        references.look_ahead(work, [entity])
         event = None
         for rule in self._created:
             event = rule(entity, work) or event
@@ -264,7 +265,7 @@ class Store(Generic[S]):
             self._begin(work, entity, now)
         references.check(work, self.record, [(entity, None) for entity in entities])
         parameters = [value for entity in entities for value in (work.tenant, *entity.values())]
-        with _constraints(self.record):
+        with constraints_of(self.record):
             work.sql(self._insert + ", ".join([self._row] * len(entities)), parameters)
         external.add(work, self.name, entities)
         for entity in entities:
@@ -333,7 +334,7 @@ class Store(Generic[S]):
                 for column, value in zip(mapping.columns, mapping.into(getattr(entity, mapping.name)), strict=True):
                     assignments.append(f'"{column.name}" = %s')
                     parameters.append(value)
-        with _constraints(self.record):
+        with constraints_of(self.record):
             work.sql(
                 f'UPDATE "{self.table}" SET {", ".join(assignments)} WHERE tenant_id = %s AND id = %s',
                 (*parameters, work.tenant, entity.id),
@@ -378,27 +379,3 @@ class Store(Generic[S]):
 
 def _event_name(event: Event | str | None) -> str | None:
     return event.name if isinstance(event, Event) else event
-
-
-class _constraints:
-    """A constraint that refuses a write becomes the problem it stands for: a twin is 409, a missing reference 422."""
-
-    def __init__(self, record: Any) -> None:
-        self.record = record
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
-        if not isinstance(error, IntegrityError):
-            return
-        name = constraint_of(error)
-        table = table_name(self.record)
-        field = name.removeprefix(f"fk_{table}_").removeprefix(f"uq_{table}_").removeprefix(f"ck_{table}_")
-        if name.startswith("fk_"):
-            raise invalid({field: "There is no such record."}, code="unknown_reference") from error
-        if name.startswith(("uq_", "pk_")):
-            field = field.removeprefix("tenant_id_").removesuffix("_key")
-            raise conflict("duplicate", f"Another {self.record.singular} has the same {field}.", field=field) from error
-        if name.startswith("ck_"):
-            raise Problem(422, "refused_by_rule", f"The change breaks the rule {field}.") from error

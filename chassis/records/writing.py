@@ -5,7 +5,8 @@ from __future__ import annotations
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
-from chassis.errors import Problem, invalid
+from chassis.errors import Problem, invalid, not_found
+from chassis.permissions import scope
 from chassis.records import external
 from contracts.values import is_uuid
 
@@ -31,6 +32,9 @@ def upsert(
     keys = {**others, system: key}
     record_id = external.find(work, store.name, system, key)
     if record_id is None:
+        if scope(work.context, store.name, "create") == "none":
+            # As for a key whose record may not be seen: who can do neither must not learn which keys are taken.
+            raise not_found(store.record.singular)
         return store.create(work, {**data, "external_ids": keys}), True
     patch = {name: value for name, value in data.items() if name != "external_ids"}
     if others:

@@ -27,8 +27,8 @@ def filled(databases: Any) -> Any:
         with suite.work("customer", suite.context(tenant=tenant)) as work:
             work.sql(
                 "INSERT INTO accounts (tenant_id, id, name, name_key, kind, lifecycle, credit_limit,"
-                " credit_limit_currency, version, created_at, created_by, updated_at, updated_by, owner_id, external_ids,"
-                " custom, next_action_on)"
+                " credit_limit_currency, version, created_at, created_by, updated_at, updated_by, owner_id,"
+                " external_ids, custom, next_action_on)"
                 " SELECT %s::uuid, gen_random_uuid(), 'Name ' || n, 'name ' || lpad(n::text, 6, '0'),"
                 " CASE n %% 50 WHEN 0 THEN 'partner' ELSE 'customer' END, 'get', n, 'EUR',"
                 " 1, now(), 'user:x', now(), 'user:x', CASE n %% 100 WHEN 0 THEN %s::uuid END, '{}', '{}',"

@@ -1,6 +1,6 @@
 """Keep a small ledger of orders and receivables in step with Guanxi, from the events of one subscription.
 
-    python subscriber.py --url amqp://feed-…:…@host:5672/guanxi --exchange feed.<tenant>.<id> --ledger ledger.db
+python subscriber.py --url amqp://feed-…:…@host:5672/guanxi --exchange feed.<tenant>.<id> --ledger ledger.db
 """
 
 import argparse

@@ -105,7 +105,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_files_and_functions_that_a_page_names_exist(page: Path) -> None:
     """`folder/file.py` in code style is a file, and what stands behind it (`folder/file.py: name`) is defined there."""
-    text = page.read_text("utf-8")
+    text = re.sub(r"\s+", " ", page.read_text("utf-8"))
     for path, names in re.findall(
         r"`((?:contracts|chassis|services|gateway|suite|tests)/[\w/.-]+\.py)(?:: ([\w., ]+))?`", text
     ):
@@ -123,3 +123,14 @@ def test_files_and_functions_that_a_page_names_exist(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_pages_name_no_place_of_one_machine(page: Path) -> None:
     assert not re.search(r"(?<![\w.])/(work|tmp|home|root)/", page.read_text("utf-8"))
+
+
+def test_the_codes_of_errors_on_the_page_are_those_of_the_code() -> None:
+    page = (ROOT / "docs/conventions.md").read_text("utf-8").split("\n## Errors\n", 1)[1].split("\n## ", 1)[0]
+    rows = re.findall(r"^\| [\d, ]+ \| ([^|]+) \|", page, re.MULTILINE)
+    source = "".join(
+        path.read_text("utf-8") for folder in ("chassis", "gateway") for path in ROOT.glob(f"{folder}/**/*.py")
+    )
+    codes = re.findall(r"`(\w+)`", "".join(rows))
+    assert len(codes) > 20
+    assert [code for code in codes if f'"{code}"' not in source] == []

@@ -69,7 +69,9 @@ class RealSuite:
         until(self.ready, 180, what="the gateway is ready")
         self.report += f", ready after {time.monotonic() - begin:.1f} s"
         if not self.api_key:
-            printed = self.command("tenant", "create", "acme", "--name", "Acme", "--email", "ada@acme.example", "--copies")
+            printed = self.command(
+                "tenant", "create", "acme", "--name", "Acme", "--email", "ada@acme.example", "--copies"
+            )
             self.api_key = re.findall(r"gx_\S+", printed)[0]
 
     def ready(self) -> bool:

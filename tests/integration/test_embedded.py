@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 
 import pytest
+from sqlalchemy import create_engine
 
+from suite.servers.postgres import running_url
 from tests.integration import flow, northwind
 from tests.integration.demo import Demo, ledger, stock
 from tests.integration.flow import Shop
@@ -174,6 +177,24 @@ def test_placing_is_decided_within_a_second(shop: Shop):
 def test_the_process_needs_less_than_350_megabytes(embedded: EmbeddedSuite, shop: Shop):
     print(f"\nembedded: {embedded.memory():.0f} MB")
     assert embedded.memory() < 350
+
+
+def test_a_crowd_of_readers_takes_no_more_than_eighty_database_connections(embedded: EmbeddedSuite, shop: Shop):
+    lists = ("users", "accounts", "products", "orders", "leads", "service-requests", "notifications")
+    with ThreadPoolExecutor(24) as crowd:
+        assert all(crowd.map(lambda number: _listed(shop.api, lists[number % len(lists)]), range(210)))
+    server = create_engine(running_url(embedded.folder / "postgres") or "")
+    with server.connect() as connection:
+        taken = connection.exec_driver_sql(
+            "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+        ).scalar_one()
+    server.dispose()
+    print(f"\nembedded: {taken} database connections")
+    assert taken <= 80
+
+
+def _listed(api: Api, collection: str) -> bool:
+    return api.send("GET", f"/v1/{collection}", limit=50).status == 200 and api.send("GET", "/v1/events").status == 200
 
 
 def test_ctrl_c_stops_it_in_time_and_the_next_start_shows_the_same_data(embedded: EmbeddedSuite, demo: Demo):

@@ -6,6 +6,8 @@ import http.client
 import random
 import threading
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,7 +22,7 @@ DECIDED = ("confirmed", "rejected")
 
 @dataclass
 class Attempt:
-    """One order of the stream: what its two requests were answered, or None where no answer came."""
+    """One order of the stream: what its two requests were answered, or None where the outcome is unknown."""
 
     name: str
     body: JSON
@@ -40,30 +42,35 @@ class Stream:
 
     def run(self) -> None:
         while not self.stop.is_set():
+            if not self._somebody_there():
+                self.stop.wait(0.05)
+                continue
             number = len(self.attempts)
-            name = f"stream {number}"
-            attempt = Attempt(name, self.shop.draft(str(1 + number % 3), ship_name=name))
+            attempt = Attempt(f"stream-{number}", self.shop.draft(str(1 + number % 3), ship_name=f"stream-{number}"))
             self.attempts.append(attempt)
             attempt.created = self.create(attempt)
-            if attempt.created is not None and attempt.created.status == 201:
+            if attempt.created is not None:
                 attempt.asked_to_place = True
                 attempt.placed = self.place(attempt, attempt.created.body["id"])
-            else:
-                # Nobody is there at present; the next one may find the suite back.
-                self.stop.wait(0.05)
+
+    def _somebody_there(self) -> bool:
+        with suppress(OSError, http.client.HTTPException):
+            return self.api.send("GET", "/livez").status == 200
+        return False
 
     def create(self, attempt: Attempt) -> Answer | None:
-        return self._send("/v1/orders", attempt.body, f"create {attempt.name}")
+        return self._send("/v1/orders", attempt.body, f"create-{attempt.name}", 201)
 
     def place(self, attempt: Attempt, order_id: str) -> Answer | None:
-        return self._send(f"/v1/orders/{order_id}/place", {}, f"place {attempt.name}")
+        return self._send(f"/v1/orders/{order_id}/place", {}, f"place-{attempt.name}", 202)
 
-    def _send(self, path: str, body: JSON, key: str) -> Answer | None:
+    def _send(self, path: str, body: JSON, key: str, wanted: int) -> Answer | None:
         try:
             answer = self.api.send("POST", path, body, key=key)
         except (OSError, http.client.HTTPException, ValueError):
             return None
-        return None if answer.status >= 500 else answer
+        assert answer.status == wanted or answer.status >= 500, answer
+        return answer if answer.status == wanted else None
 
 
 def test_after_ten_kills_every_answered_order_stands_and_every_repeat_makes_one(embedded: EmbeddedSuite):
@@ -72,18 +79,13 @@ def test_after_ten_kills_every_answered_order_stands_and_every_repeat_makes_one(
     chance = random.Random(seed)
     # Less than the stream will ask for, so that stock runs out on the way and orders are rejected too.
     stream = Stream(embedded.api(10), Shop.open(embedded.api(), stock="150"))
-    thread = threading.Thread(target=stream.run)
-    thread.start()
-    starts = []
-    try:
-        for _ in range(KILLS):
-            threading.Event().wait(chance.uniform(0.1, 2.0))
-            embedded.kill()
-            embedded.start(60)
-            starts.append(embedded.seconds)
-    finally:
-        stream.stop.set()
-        thread.join(60)
+    with ThreadPoolExecutor(1) as client:
+        flowing = client.submit(stream.run)
+        try:
+            starts = [_kill_and_start(embedded, chance) for _ in range(KILLS)]
+        finally:
+            stream.stop.set()
+        flowing.result(60)
     api = embedded.api()
     unknown = [attempt for attempt in stream.attempts if attempt.created is None]
     lost_places = [attempt for attempt in stream.attempts if attempt.asked_to_place and attempt.placed is None]
@@ -91,9 +93,9 @@ def test_after_ten_kills_every_answered_order_stands_and_every_repeat_makes_one(
         f"{len(stream.attempts)} orders, {len(unknown)} creates and {len(lost_places)} places without an answer;"
         f" starts after a kill {min(starts):.1f} to {max(starts):.1f} s"
     )
-    answered = {a.name: a.created.body["id"] for a in stream.attempts if a.created and a.created.status == 201}
-    accepted = {a.name for a in stream.attempts if a.placed and a.placed.status == 202}
-    assert answered and accepted and unknown
+    answered = {attempt.name: attempt.created.body["id"] for attempt in stream.attempts if attempt.created}
+    accepted = {attempt.name for attempt in stream.attempts if attempt.placed}
+    assert len(accepted) >= KILLS, "the stream hardly flowed, so nothing was tested"
 
     _repeat(stream, unknown, lost_places, answered)
     accepted |= {attempt.name for attempt in lost_places}
@@ -104,16 +106,23 @@ def test_after_ten_kills_every_answered_order_stands_and_every_repeat_makes_one(
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
+def _kill_and_start(suite: EmbeddedSuite, chance: random.Random) -> float:
+    """The seconds that the start after a kill at a random moment took."""
+    threading.Event().wait(chance.uniform(0.1, 2.0))
+    suite.kill()
+    suite.start(120)
+    return suite.seconds
+
+
 def _repeat(stream: Stream, unknown: list[Attempt], lost_places: list[Attempt], answered: dict[str, str]) -> None:
     """What was not answered is asked again with the same key, and then is; a repeat of the repeat says the same."""
     for attempt in unknown:
         first, second = stream.create(attempt), stream.create(attempt)
-        assert first and second and first.status == second.status == 201, (first, second)
+        assert first is not None and second is not None
         assert first.body["id"] == second.body["id"]
         answered[attempt.name] = first.body["id"]
     for attempt in lost_places:
-        again = stream.place(attempt, answered[attempt.name])
-        assert again is not None and again.status == 202, again
+        assert stream.place(attempt, answered[attempt.name]) is not None
 
 
 def _all_decided(api: Api, stream: Stream, answered: dict[str, str], accepted: set[str]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.security.world import Answer
 
-_LEAKS = re.compile(r"Traceback|psycopg|sqlalchemy|marshmallow|SELECT |INSERT |\.py\b|Error\(|object at 0x|site-packages")
+_LEAKS = re.compile(r"Traceback|psycopg|sqlalchemy|marshmallow|SELECT |INSERT |\.py\b|Error\(| at 0x|site-packages")
 _CODE = re.compile(r"[a-z]+(_[a-z]+)*")
 
 

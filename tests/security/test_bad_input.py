@@ -15,7 +15,21 @@ JSON = dict[str, Any]
 Change = Callable[[Shop, Shop], JSON]
 MISSING = "0199a1b2-c3d4-7e5f-8a6b-9c0d1e2f3a4b"
 
-QUANTITIES: list[Any] = ["-1", "0", "-0", "0.0", "0.0000001", "1e3", "", " 1", "１", "NaN", "Infinity", "9" * 16, "0x10"]
+QUANTITIES: list[Any] = [
+    "-1",
+    "0",
+    "-0",
+    "0.0",
+    "0.0000001",
+    "1e3",
+    "",
+    " 1",
+    "１",
+    "NaN",
+    "Infinity",
+    "9" * 16,
+    "0x10",
+]
 QUANTITIES += [True, None, [], {}, 1.5, -1]
 LINES: list[tuple[str, Any]] = [
     ("colour", "red"),
@@ -242,10 +256,17 @@ def test_one_foreign_id_among_a_hundred_refuses_an_atomic_bulk(world: World, sho
     assert_refused(answer, 404, "not_found")
 
 
-def test_a_commands_body_has_no_unknown_fields(world: World, shop: Shop) -> None:
+COMMANDS: list[tuple[str, JSON, str]] = [
+    ("place", {"force": True}, "force"),
+    ("cancel", {"reason": "x", "refund": True}, "refund"),
+    ("cancel", {"reason": "x" * 201}, "reason"),
+    ("ship", {"shipper_id": "DHL"}, "shipper_id"),
+    ("restore", {"version": 1}, "version"),
+]
+
+
+@pytest.mark.parametrize(("verb", "body", "field"), COMMANDS, ids=lambda value: str(value)[:40])
+def test_a_commands_body_is_what_its_contract_says(world: World, shop: Shop, verb: str, body: JSON, field: str) -> None:
     with world.untouched():
-        for verb, body in (("place", {"force": True}), ("cancel", {"reason": "x", "refund": True}), ("restore", [1])):
-            answer = shop.api.send("POST", f"/v1/orders/{shop.draft['id']}/{verb}", body)
-            assert_refused(answer, 422, "invalid", next(iter(body), None) if isinstance(body, dict) else None)
-        ends_in_no_list = shop.api.send("POST", f"/v1/orders/{shop.draft['id']}/cancel", {"reason": "x" * 201})
-        assert_refused(ends_in_no_list, 422, "invalid", "reason")
+        answer = shop.api.send("POST", f"/v1/orders/{shop.draft['id']}/{verb}", body)
+    assert_refused(answer, 422, "invalid", field)

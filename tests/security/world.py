@@ -1,4 +1,4 @@
-"""The real gateway over every real service and PostgreSQL, in one process and without a network: what attacks run on."""
+"""The real gateway over every real service and PostgreSQL, in one process: what attacks run on."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 
 import falcon.testing
 import orjson
+from falcon.inspect import inspect_routes
 from sqlalchemy import create_engine
 from sqlalchemy.engine import Engine, make_url
 
@@ -167,9 +168,7 @@ class World:
         """A user with one role of his own, and his key."""
         mark = new_id()[-12:]
         role = admin.post("/v1/roles", {"name": f"{name} {mark}", "grants": grants, "masks": masks or {}})
-        user = admin.post(
-            "/v1/users", {"name": name, "email": f"{name}.{mark}@example.com", "role_ids": [role["id"]]}
-        )
+        user = admin.post("/v1/users", {"name": name, "email": f"{name}.{mark}@example.com", "role_ids": [role["id"]]})
         key = admin.post("/v1/api-keys", {"name": name, "user_id": user["id"]})
         self.settle()
         return user["id"], self.api(key["secret"])
@@ -177,6 +176,14 @@ class World:
     def settle(self) -> None:
         """Let every event and message reach everybody."""
         self.suite.settle()
+
+    def routes(self) -> dict[str, set[str]]:
+        """Every URL template of the gateway, with its methods."""
+        found: dict[str, set[str]] = {}
+        for route in inspect_routes(self.app):
+            methods = {one.method for one in route.methods if not one.internal}
+            found.setdefault(route.path, set()).update(methods - {"OPTIONS"})
+        return found
 
     # --- looking at everything from outside
 
@@ -194,7 +201,8 @@ class World:
         for service in SERVICES:
             if service not in self._tables:
                 self._tables[service] = self._all_tables(service)
-            found |= {f"{service}.{row[0]}": f"{row[1]} rows {row[2]}" for row in self.rows(service, self._tables[service])}
+            for table, count, digest in self.rows(service, self._tables[service]):
+                found[f"{service}.{table}"] = f"{count} rows {digest}"
         return found
 
     @contextmanager

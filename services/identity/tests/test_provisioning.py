@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy.exc import ProgrammingError
 
+from chassis.database import Scope
 from chassis.errors import Problem
 from services.identity.tests import given
 
@@ -73,9 +74,9 @@ def test_a_tenant_never_sees_the_people_of_another(suite_of):
 def test_the_operations_role_cannot_read_people(suite_of, table):
     suite = suite_of("identity")
     with suite.runtime("identity").database.operations() as connection:
-        connection.exec_driver_sql("SELECT set_config('app.tenant', %s, true)", (suite.tenant,))
+        scoped = connection.execution_options(scope=Scope(suite.tenant, each=True))
         with pytest.raises(ProgrammingError, match="permission denied"):
-            connection.exec_driver_sql(f"SELECT 1 FROM {table}")
+            scoped.exec_driver_sql(f"SELECT 1 FROM {table}")
 
 
 @pytest.mark.parametrize("table", ["tenants", "secrets", "unsent", "inbox", "sagas", "timers"])

@@ -61,6 +61,8 @@ def priced(currency, lines, freight=None):
         ("JPY", ("1", "0.5", "0", "10"), "1", "0"),
         ("JPY", ("3", "333", "12.5", "10"), "874", "87"),
         ("BHD", ("1", "1.0005", "0", "5"), "1.001", "0.050"),
+        # 0.004999999999999999 above a whole number: rounded first to 28 digits it would become a half.
+        ("USD", ("1.000003", "627258852222.633333", "9.9999", "0"), "564535287860.00", "0.00"),
     ],
 )
 def test_a_line_rounds_half_up_to_the_minor_unit_of_its_currency(currency, line, net, tax):

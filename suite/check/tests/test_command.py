@@ -12,7 +12,8 @@ from suite.check.rules import MOST_SHOWN, Fault, Result, Seen, rule, seen
 from suite.check.sources import Side, Sources, Unreachable
 from suite.check.tests.world import World, violations
 
-LOST = "DELETE FROM inbox WHERE consumer = 'on_order_confirmed'"
+CHOSEN = "consumer = 'on_order_confirmed'"
+LOST = f"DELETE FROM inbox WHERE {CHOSEN}"
 
 
 class Said:
@@ -45,13 +46,14 @@ class Elsewhere:
 
 
 def test_what_arrives_while_looking_again_is_no_fault(world: World) -> None:
-    world.spoil("notify", LOST)
+    kept = f"CREATE TABLE aside.kept AS SELECT * FROM inbox WHERE {CHOSEN}"
+    world.spoil("notify", "CREATE SCHEMA aside", kept, LOST)
     pauses: list[float] = []
 
     def wait(seconds: float) -> None:
         pauses.append(seconds)
         if len(pauses) == 2:
-            world.restore()
+            world.spoil("notify", "INSERT INTO inbox OVERRIDING SYSTEM VALUE SELECT * FROM aside.kept")
 
     assert violations(world.check(wait=wait, pauses=(1.0, 3.0, 6.0))) == []
     assert pauses == [1.0, 3.0]
@@ -67,11 +69,12 @@ def test_what_stays_is_looked_at_three_times_more_within_ten_seconds(world: Worl
 
 def test_what_is_new_at_a_later_look_is_not_reported(world: World) -> None:
     """On a busy suite something is always on its way; only what stays on its way is a fault."""
-    world.spoil("notify", LOST)
+    kept = f"CREATE TABLE aside.kept AS SELECT * FROM inbox WHERE {CHOSEN}"
+    world.spoil("notify", "CREATE SCHEMA aside", kept, LOST)
 
     def wait(seconds: float) -> None:
-        world.restore()
-        world.spoil("service", "DELETE FROM inbox WHERE consumer = 'on_order_rejected'")
+        restored = "INSERT INTO inbox OVERRIDING SYSTEM VALUE SELECT * FROM aside.kept"
+        world.spoil("notify", restored, "DELETE FROM inbox WHERE consumer = 'on_order_shipped'")
 
     assert violations(world.check(wait=wait, pauses=(1.0,))) == []
 

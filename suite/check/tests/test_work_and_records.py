@@ -92,14 +92,14 @@ def test_a_snapshot_that_says_otherwise_than_the_row_is_found(world: World, told
 def test_a_row_that_nobody_wrote_down_is_found(world: World) -> None:
     world.spoil(
         "inventory",
-        "INSERT INTO shippers SELECT (jsonb_populate_record(NULL::shippers, to_jsonb(s) || jsonb_build_object('id',"
-        " gen_random_uuid()))).* FROM suppliers AS s LIMIT 1",
+        "INSERT INTO shipments SELECT (jsonb_populate_record(s, jsonb_build_object('id', gen_random_uuid()))).*"
+        " FROM shipments AS s LIMIT 1",
     )
     assert world.violated() == {("I9", versions.rows_are_the_latest.says)}
 
 
 def test_a_row_that_vanished_is_found(world: World) -> None:
-    world.spoil("notify", "DELETE FROM deliveries")
+    world.spoil("notify", "DELETE FROM notifications")
     assert world.violated() == {("I9", versions.rows_are_the_latest.says)}
 
 

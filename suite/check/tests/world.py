@@ -132,6 +132,13 @@ class World:
             self._replaced[service] = copy
         self._run(self._replaced[service], "SET session_replication_role = replica", *statements)
 
+    def unguard(self, service: str, table: str) -> None:
+        """Take the unique keys from a table of a copy, so that what they refuse can be there."""
+        names = self.ask(
+            service, f"SELECT conname FROM pg_constraint WHERE conrelid = '{table}'::regclass AND contype = 'u'"
+        )
+        self.spoil(service, *(f'ALTER TABLE "{table}" DROP CONSTRAINT "{row.conname}"' for row in names))
+
     def ask(self, service: str, statement: str) -> list[Any]:
         """What a service's database holds."""
         database = self._replaced.get(service, f"{self._databases.name}_{service}")

@@ -1,0 +1,105 @@
+"""Who may do what: the one place that says how every operation answers each kind of caller.
+
+A new operation fails the matrix until it has a line here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from chassis.ids import new_id
+from contracts.records import Record
+from contracts.registry import registry
+from tests.security.examples import Examples
+
+JSON = dict[str, Any]
+# A version that no record has: whoever may write meets the clash instead of changing the example.
+NEVER = {"If-Match": '"999999999"'}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One request. `about` says what of: one record, the collection, or a record to be made."""
+
+    operation: str
+    about: str
+    method: str
+    path: str
+    body: Any = None
+    headers: tuple[tuple[str, str], ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+
+def cells(record: type[Record], record_id: str, examples: Examples) -> Iterator[Cell]:
+    """Every request that a record of this kind answers, about the record with this id."""
+    root = f"/v1/{record.collection}"
+    one, never = f"{root}/{record_id}", tuple(NEVER.items())
+    for operation in sorted(record.operations):
+        if operation == "list":
+            yield Cell("list", "all", "GET", f"{root}?limit=200")
+            yield Cell("list", "all", "POST", f"{root}/search", {"limit": 200})
+        elif operation == "get":
+            yield Cell("get", "one", "GET", one)
+        elif operation == "create":
+            yield Cell("create", "new", "POST", root, examples.body(record))
+        elif operation == "update":
+            yield Cell("update", "one", "PATCH", one, {}, never)
+        elif operation == "delete":
+            yield Cell("delete", "one", "DELETE", one, None, never)
+        elif operation == "restore":
+            yield Cell("restore", "one", "POST", f"{one}/restore", {}, never)
+        elif operation == "history":
+            yield Cell("history", "one", "GET", f"{one}/history")
+        elif operation == "aggregate":
+            yield Cell("aggregate", "count", "POST", f"{root}/aggregate", {"measures": [{"fn": "count"}]})
+        elif operation == "changes":
+            yield Cell("changes", "feed", "GET", f"{root}/changes?limit=200")
+        elif operation == "upsert":
+            nowhere = f"{root}/by-external/elsewhere/{new_id()}"
+            yield Cell("get", "none", "GET", nowhere)
+            yield Cell("upsert", "new", "PUT", nowhere, examples.body(record))
+        elif operation == "bulk":
+            item = {"op": "delete", "id": record_id, "if_match": "999999999"}
+            yield Cell("bulk", "one", "POST", f"{root}/bulk", {"items": [item], "atomic": True})
+        else:
+            raise AssertionError(f"{record.record_name}: {operation} has no policy")
+    commands = registry.commands_of(record)
+    for command in commands:
+        yield Cell(command.verb, "one", "POST", f"{one}/{command.verb}", examples.request(command.request), never)
+    for query in registry.queries_of(record):
+        yield Cell(query.path, "one", "GET", f"{one}/{query.path}")
+    if any(command.answers == 202 for command in commands):
+        yield Cell("saga", "one", "GET", f"{one}/saga")
+
+
+CALLERS = ("administrator", "without grants", "own scope", "another tenant", "anonymous", "deactivated")
+
+
+def expected(caller: str, cell: Cell, record: type[Record]) -> tuple[int, ...]:
+    """The statuses that this caller may get. Denied reading is a 404: nothing says whether the record exists."""
+    if caller in ("anonymous", "deactivated"):
+        return (401,)
+    if caller == "administrator":
+        # He passes every permission; what then stops a write is the version that no record has, or a rule.
+        if cell.method == "GET" and cell.about != "none":
+            return (200, 404) if cell.operation == "saga" else (200,)
+        return {"all": (200,), "count": (200,), "none": (404,), "one": (412,), "new": (201,)}[cell.about]
+    if cell.about in ("one", "none"):
+        return (404,)
+    if cell.about == "new":
+        # A grant of `own` may make records of one's own; here the body names somebody else as the owner.
+        if caller == "another tenant":
+            return (201, 422)
+        return (404,) if cell.operation == "upsert" and caller == "without grants" else (403,)
+    if cell.about == "feed":
+        return (403,) if caller == "without grants" else (200,)
+    return (200,)
+
+
+def denied(caller: str, cell: Cell) -> bool:
+    """Whether the caller must leave no trace: everything but what the administrator and a foreign tenant make."""
+    return cell.about != "new" or caller not in ("administrator", "another tenant")
