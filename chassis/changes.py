@@ -96,8 +96,8 @@ _CHANGE_VALUES = "(" + ", ".join(["%s"] * 16) + ")"
 _BATCH = 500
 
 
-def write(work: Work) -> None:
-    """Append the collected changes and messages: one statement for up to 500 of them."""
+def write(work: Work, *, ending: str = "") -> None:
+    """Append the collected changes and messages: one statement for up to 500 of them, the last followed by `ending`."""
     context = work.context
     changes, work.changes = work.changes, []
     messages, work.messages = work.messages, []
@@ -139,7 +139,8 @@ def write(work: Work) -> None:
             "INSERT INTO unsent (tenant_id, record_id, version, at, message_id, service, body) VALUES "
             + ", ".join(rows)
         )
-        work.sql(statement, parameters)
+        last = start + _BATCH >= len(changes)
+        work.sql(statement + ending if last else statement, parameters)
 
 
 COLUMNS = (

@@ -1,8 +1,9 @@
 """One service's PostgreSQL: engines per role, and the unit of work that every write happens in.
 
-Row-level security reads the setting `app.tenant`, which lives for one transaction. It rides on the first statement of
-the transaction instead of taking a round trip of its own; on a read in autocommit mode each statement carries it,
-because several statements sent as one simple query are one implicit transaction.
+Row-level security reads the setting `app.tenant`, which lives for one transaction. Connections stay in autocommit mode;
+a unit of work begins its transaction and sets the tenant with its first statement, and commits with its last one, so
+that neither takes a round trip of its own. A read carries the setting on each statement: several statements sent as one
+simple query are one implicit transaction.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from chassis.changes import Change, Message
 
 # SQLAlchemy's dialect makes uuid.UUID objects of every id; ids are text everywhere in the suite.
+IDLE = psycopg2.extensions.TRANSACTION_STATUS_IDLE
+IN_ERROR = psycopg2.extensions.TRANSACTION_STATUS_INERROR
 _UUID_AS_TEXT = psycopg2.extensions.new_type((2950,), "UUID", lambda value, cursor: value)
 _UUIDS_AS_TEXT = psycopg2.extensions.new_array_type((2951,), "UUID[]", _UUID_AS_TEXT)
 
@@ -40,7 +43,8 @@ class Scope:
 
     def __init__(self, tenant: str, each: bool = False) -> None:
         # parse_uuid admits nothing but a UUID, so the text cannot carry SQL.
-        self.prefix = f"SELECT set_config('app.tenant','{parse_uuid(tenant)}',true);"
+        setting = f"SELECT set_config('app.tenant','{parse_uuid(tenant)}',true);"
+        self.prefix = setting if each else f"BEGIN;{setting}"
         self.each = each
         self.applied = False
 
@@ -55,7 +59,7 @@ def _apply_scope(
     return statement, parameters
 
 
-def make_engine(url: str | URL, *, pool_size: int = 5, name: str = "guanxi", autocommit: bool = False) -> Engine:
+def make_engine(url: str | URL, *, pool_size: int = 5, name: str = "guanxi") -> Engine:
     """An engine that answers ids as text and JSON as plain values. Waiting for a full pool ends after 5 s."""
     engine = create_engine(
         url,
@@ -65,7 +69,7 @@ def make_engine(url: str | URL, *, pool_size: int = 5, name: str = "guanxi", aut
         pool_use_lifo=True,
         json_serializer=lambda value: orjson.dumps(value).decode(),
         json_deserializer=orjson.loads,
-        **({"isolation_level": "AUTOCOMMIT"} if autocommit else {}),
+        isolation_level="AUTOCOMMIT",
         connect_args={"application_name": name, "connect_timeout": 5, "keepalives_idle": 30, "tcp_user_timeout": 15000},
     )
 
@@ -73,6 +77,12 @@ def make_engine(url: str | URL, *, pool_size: int = 5, name: str = "guanxi", aut
     def ids_are_text(connection: Any, record: Any) -> None:
         psycopg2.extensions.register_type(_UUID_AS_TEXT, connection)
         psycopg2.extensions.register_type(_UUIDS_AS_TEXT, connection)
+
+    @event.listens_for(engine, "checkin")
+    def nothing_is_left_open(connection: Any, record: Any) -> None:
+        # The driver does not follow transactions that `Work` begins by itself, so it would not end a forgotten one.
+        if connection is not None and not connection.closed and connection.info.transaction_status != IDLE:
+            connection.cursor().execute("ROLLBACK")
 
     event.listen(engine, "before_cursor_execute", _apply_scope, retval=True)
     return engine
@@ -129,9 +139,6 @@ class Work:
     @contextmanager
     def savepoint(self) -> Iterator[None]:
         """A part of the transaction that leaves nothing behind when it raises: no rows, changes, messages, secrets."""
-        if not self.scope.applied:
-            # A rollback to a savepoint takes back settings as well, so the tenant must be set before it.
-            self.sql("SELECT 1")
         changes, messages, reveal = len(self.changes), len(self.messages), dict(self.reveal)
         try:
             with self.connection.begin_nested():
@@ -148,15 +155,46 @@ class Work:
 
             write(self)
 
+    def commit(self) -> None:
+        """Write what is collected and end the transaction, in one statement where there is something to write.
+
+        Raises Problem 504 `outcome_unknown` when the connection broke before the server's answer.
+        """
+        if self.scope.applied and self._status() == IN_ERROR:
+            # The server would answer COMMIT with a rollback, and say so only in a word that nobody reads.
+            raise RuntimeError("a statement of this transaction failed and its error was swallowed")
+        try:
+            if self.changes or self.messages:
+                from chassis.changes import write
+
+                write(self, ending="; COMMIT")
+            elif self.scope.applied:
+                self.sql("COMMIT")
+        except DBAPIError as error:
+            if error.connection_invalidated:
+                raise Problem(504, "outcome_unknown", "The database's answer to the commit was lost.") from error
+            raise
+
+    def rollback(self) -> None:
+        """End the transaction without a trace; a connection that cannot even do that is thrown away."""
+        if not self.scope.applied or self.connection.invalidated:
+            return
+        try:
+            if self._status() != IDLE:
+                self.sql("ROLLBACK")
+        except DBAPIError:
+            self.connection.invalidate()
+
+    def _status(self) -> int:
+        dbapi: Any = self.connection.connection.dbapi_connection
+        return int(dbapi.info.transaction_status)
+
 
 class Database:
     """The `app` and `ops` connections of one service in one process."""
 
     def __init__(self, app: Engine, ops: Engine, clock: Clock, service: Any) -> None:
         self.app, self.ops, self.clock, self.service = app, ops, clock, service
-        # Reads have connections of their own that stay in autocommit mode: switching one to and fro costs as much as a
-        # small read.
-        self.reads = make_engine(app.url, pool_size=max(2, app.pool.size() - 1), autocommit=True)  # type: ignore[attr-defined]
 
     @contextmanager
     def work(self, context: Context) -> Iterator[Work]:
@@ -166,22 +204,21 @@ class Database:
             work = Work(scoped, context, self.clock, self.service)
             try:
                 yield work
-                work.flush()
-                scoped.commit()
+                work.commit()
             except BaseException:
-                scoped.rollback()
+                work.rollback()
                 raise
 
     @contextmanager
     def reading(self, context: Context) -> Iterator[Work]:
         """Statements that each see committed data; nothing is locked and nothing can be written by mistake."""
         try:
-            with _translated(), self.reads.connect() as connection:
+            with _translated(), self.app.connect() as connection:
                 scoped = connection.execution_options(scope=Scope(context.tenant, each=True))
                 yield Work(scoped, context, self.clock, self.service)
         except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
             # SQLAlchemy does not see what the driver tells `rows`, so the pool's other dead connections go here.
-            self.reads.dispose()
+            self.app.dispose()
             raise unavailable("The database did not answer in time.") from error
 
     @contextmanager
@@ -191,11 +228,10 @@ class Database:
         Each statement is a transaction of its own.
         """
         with _translated(), self.ops.connect() as connection:
-            yield connection.execution_options(isolation_level="AUTOCOMMIT")
+            yield connection
 
     def close(self) -> None:
         self.app.dispose()
-        self.reads.dispose()
         self.ops.dispose()
 
 

@@ -72,15 +72,9 @@ class Leader:
 
     def _publish(self) -> None:
         """Lead while the connection lives: publish what is there, then wait to be told of more."""
-        url = make_url(self._url)
-        connection = psycopg2.connect(
-            host=url.host,
-            port=url.port,
-            user=url.username,
-            password=url.password,
-            dbname=url.database,
-            connect_timeout=5,
-        )
+        # The whole address, so that its options (sslmode and the like) count here as well.
+        address = make_url(self._url).set(drivername="postgresql").render_as_string(hide_password=False)
+        connection = psycopg2.connect(address, connect_timeout=5)
         try:
             connection.autocommit = True
             with connection.cursor() as cursor:

@@ -50,7 +50,9 @@ def service_url(server: str, service: str, role: str, secret: str, prefix: str =
     """The address of a service's database for one of its roles, on the server that `server` names."""
     database = database_name(service, prefix)
     user = f"{database}_{role}"
-    url: URL = make_url(server).set(username=user, password=password(secret, user), database=database)
+    url: URL = make_url(server).set(
+        drivername="postgresql+psycopg2", username=user, password=password(secret, user), database=database
+    )
     return url.render_as_string(hide_password=False)
 
 

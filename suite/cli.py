@@ -179,6 +179,7 @@ def gateway(streams: bool, port: int | None, host: str, workers: int) -> None:
 def migrate(services: tuple[str, ...], provision: bool) -> None:
     """Bring databases, roles and the broker's queues to what this version needs. Repeatable."""
     from chassis import migrations, provisioning
+    from chassis.bus.ports import BusUnavailable
     from chassis.bus.transport import connect
     from suite.host import Host
 
@@ -191,8 +192,12 @@ def migrate(services: tuple[str, ...], provision: bool) -> None:
         click.echo(f"{service}: database at {revision}")
     transport = connect(settings.bus)
     host = Host(settings, transport, chosen, ())
-    transport.declare([runtime.endpoint() for runtime in host.runtimes.values()])
-    host.stop()
+    try:
+        transport.declare([runtime.endpoint() for runtime in host.runtimes.values()])
+    except BusUnavailable as error:
+        raise click.ClickException(f"The databases are ready, but the broker is not: {error}") from None
+    finally:
+        host.stop()
     click.echo("exchanges and queues are declared")
 
 

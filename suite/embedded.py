@@ -23,8 +23,8 @@ from suite.host import Host
 from suite.servers.postgres import Postgres
 
 JSON = dict[str, Any]
-# Writes; reads have one fewer, the relay three: nine services stay below 80 connections in all.
-CONNECTIONS_PER_SERVICE = 3
+# With three of each relay, nine services stay below 80 connections in all.
+CONNECTIONS_PER_SERVICE = 5
 DATA = Path(__file__).parent / "data" / "northwind"
 EMAIL = "admin@northwind.example"
 TENANT = "northwind"

@@ -43,7 +43,7 @@ def test_each_item_has_a_status_of_its_own(suite: Any) -> None:
 
 
 def test_an_item_that_fails_first_takes_nothing_from_those_behind_it(suite: Any) -> None:
-    # Rolling back to a savepoint also takes back settings of the transaction, the tenant among them.
+    # Rolling back to a savepoint takes back settings too, so the tenant must be set before the first of them.
     items = _bulk(suite, {"data": {"name": "A", "external_ids": {"erp": "1"}}}, {"data": {"name": "B"}})
     assert [item["status"] for item in items] == [201, 201]
     items = _bulk(suite, {"data": {"name": "C", "external_ids": {"erp": "1"}}}, {"data": {"name": "D"}})

@@ -49,7 +49,6 @@ def test_tenants_that_take_turns_on_two_connections_never_meet(suite_of: Any, da
             assert [row.name for row in work.sql("SELECT name FROM accounts")] == [tenant]
             assert [row.name for row in work.sql("SELECT name FROM accounts ORDER BY id")] == [tenant]
     database.app.dispose()
-    database.reads.dispose()
 
 
 def _fail(database: Database, context: Any, accounts: Any, how: int) -> None:

@@ -71,7 +71,7 @@ def inside(look: Look) -> Seen:
                 one.service,
                 f"SELECT s.tenant_id, '{one.table}.{one.column} ' || s.ref AS subject,"
                 f" CASE WHEN t.id IS NULL THEN CASE WHEN EXISTS (SELECT 1 FROM {target} AS o WHERE o.id = s.ref)"
-                f"  THEN 'is a {one.target} of another tenant' ELSE 'is no {one.target}' END END AS fault"
+                f"  THEN 'is a record of another tenant ({one.target})' ELSE 'is no {one.target}' END END AS fault"
                 f" FROM ({one.statement}) AS s LEFT JOIN {target} AS t ON t.tenant_id = s.tenant_id AND t.id = s.ref",
             )
     return found
@@ -100,7 +100,7 @@ def _follow(look: Look, one: Reference) -> Seen:
             tenants=[row.tenant_id for row in part],
             refs=[row.ref for row in part],
         ):
-            says = f"is a {one.target} of another tenant" if row.elsewhere else f"is no {one.target}"
+            says = f"is a record of another tenant ({one.target})" if row.elsewhere else f"is no {one.target}"
             faults.append(Fault(row.tenant_id, one.service, f"{one.table}.{one.column} {row.ref}", says))
     return seen(len(wanted), faults)
 

@@ -16,11 +16,9 @@ import psutil
 from suite.servers import Postgres, RabbitMQ
 from tests.integration.support import GUANXI, Api, environment, until
 
-JSON = dict[str, object]
-
 
 class RealSuite:
-    """`prepare` makes servers, databases, queues; `start` runs `guanxi up --real` or other commands and waits for them."""
+    """`prepare` makes servers, databases and queues; `start` runs `guanxi up --real`, or other commands."""
 
     def __init__(self, folder: Path, port: int) -> None:
         self.port, self.streams_port = port, port + 1

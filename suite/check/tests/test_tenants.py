@@ -46,7 +46,7 @@ def test_a_reference_to_another_tenants_record_of_the_service_is_found(world: Wo
     )
     assert world.violated() == {INSIDE}
     fault = next(one.seen.faults[0] for one in world.check() if one.rule is tenants.inside)
-    assert fault.says == "is a inventory.supplier of another tenant" and fault.tenant == world.small.tenant
+    assert fault.says == "is a record of another tenant (inventory.supplier)" and fault.tenant == world.small.tenant
 
 
 def test_a_reference_to_nothing_is_found(world: World) -> None:
@@ -76,7 +76,7 @@ def test_a_reference_to_another_tenants_record_of_another_service_is_found(world
     world.spoil("service", f"UPDATE service_requests SET account_id = '{world.small.account}'")
     assert world.violated() == {ACROSS}
     fault = next(one.seen.faults[0] for one in world.check() if one.rule is tenants.across)
-    assert fault.says == "is a customer.account of another tenant"
+    assert fault.says == "is a record of another tenant (customer.account)"
 
 
 def test_a_dangling_reference_across_services_is_found(world: World) -> None:

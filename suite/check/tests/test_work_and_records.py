@@ -90,10 +90,12 @@ def test_a_snapshot_that_says_otherwise_than_the_row_is_found(world: World, told
 
 
 def test_a_row_that_nobody_wrote_down_is_found(world: World) -> None:
+    draft = world.ask("sales", "SELECT id FROM orders WHERE status = 'draft'")[0].id
     world.spoil(
         "inventory",
-        "INSERT INTO shipments SELECT (jsonb_populate_record(s, jsonb_build_object('id', gen_random_uuid()))).*"
-        " FROM shipments AS s LIMIT 1",
+        "INSERT INTO reservations SELECT (jsonb_populate_record(r, jsonb_build_object('id', gen_random_uuid(),"
+        f" 'order_id', '{draft}'))).* FROM reservations AS r"
+        f" WHERE status = 'released' AND tenant_id = '{world.one.tenant}' LIMIT 1",
     )
     assert world.violated() == {("I9", versions.rows_are_the_latest.says)}
 

@@ -128,7 +128,7 @@ class World:
         if service not in self._replaced:
             name = f"{self._databases.name}_{service}"
             copy = f"{name}_{next(_copies)}"
-            self._run(None, f'CREATE DATABASE "{copy}" TEMPLATE "{name}" STRATEGY FILE_COPY')
+            self._run(None, f'CREATE DATABASE "{copy}" TEMPLATE "{name}" STRATEGY WAL_LOG')
             self._replaced[service] = copy
         self._run(self._replaced[service], "SET session_replication_role = replica", *statements)
 

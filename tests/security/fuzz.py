@@ -1,0 +1,125 @@
+"""Schemathesis over the published OpenAPI document against the app itself, signed in as an administrator."""
+
+from __future__ import annotations
+
+import zlib
+from collections import Counter
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any
+
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis.errors import Unsatisfiable
+from schemathesis import Case, GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.core.failures import Failure, FailureGroup
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from tests.security.examples import Examples
+from tests.security.grounding import Ground
+from tests.security.shop import Shop
+from tests.security.world import World
+
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+]
+# A stream never ends, so there is no answer to check.
+EXCLUDED = ("/v1/events/stream",)
+LATE = ("delete", "deactivate", "cancel")
+
+
+@dataclass
+class Report:
+    """What was asked and answered. `failures` are texts with the request that shows each."""
+
+    seed: int
+    operations: int = 0
+    statuses: Counter[int] = field(default_factory=Counter)
+    failures: list[str] = field(default_factory=list)
+
+    @property
+    def answers(self) -> int:
+        return self.statuses.total()
+
+    @property
+    def share(self) -> float:
+        """How many of the answers were a success."""
+        return sum(count for status, count in self.statuses.items() if status < 300) / max(1, self.answers)
+
+    def __str__(self) -> str:
+        statuses = ", ".join(f"{status}: {count}" for status, count in sorted(self.statuses.items()))
+        return (
+            f"seed {self.seed}: {self.answers} answers of {self.operations} operations, "
+            f"{self.share:.0%} of them 2xx ({statuses})"
+        )
+
+
+class Fuzz:
+    """`run(examples)` sends that many requests to each operation, and a third as many that break its schema."""
+
+    def __init__(self, world: World, shop: Shop, number: int) -> None:
+        self.world, self.shop = world, shop
+        self.report = Report(number)
+        self.ground = Ground(Examples(shop), number)
+        self.schema = schemathesis.openapi.from_wsgi("/openapi.json", world.app)
+
+    def run(self, examples: int) -> Report:
+        found = [one.ok() for one in self.schema.get_all_operations()]
+        operations = sorted((one for one in found if one.path not in EXCLUDED), key=_order)
+        self.report.operations = len(operations)
+        for _, group in groupby(operations, key=lambda one: one.tags[0]):
+            for operation in group:
+                self.ground.forget()
+                self._generate(operation, GenerationMode.POSITIVE, examples)
+                self._generate(operation, GenerationMode.NEGATIVE, max(1, examples // 3))
+            # What a whole collection's requests have caused is delivered before the next one's.
+            self.world.settle()
+        return self.report
+
+    def _generate(self, operation: Any, mode: GenerationMode, examples: int) -> None:
+        @seed(zlib.crc32(f"{self.report.seed} {operation.label} {mode}".encode()))
+        @settings(
+            max_examples=examples,
+            deadline=None,
+            database=None,
+            phases=[Phase.generate],
+            suppress_health_check=list(HealthCheck),
+        )
+        @given(case=operation.as_strategy(generation_mode=mode))
+        def one(case: Case) -> None:
+            if mode is GenerationMode.POSITIVE:
+                self.ground.settle_down(case)
+            self._send(case)
+
+        try:
+            one()
+        except Unsatisfiable:
+            # Without parameters and body there is nothing that could be wrong.
+            assert mode is GenerationMode.NEGATIVE, operation.label
+
+    def _send(self, case: Case) -> None:
+        headers = {"Authorization": f"Bearer {self.shop.api.token}"}
+        answer = case.call(headers=headers)
+        self.report.statuses[answer.status_code] += 1
+        try:
+            case.validate_response(answer, checks=CHECKS, headers=headers)
+        except (Failure, FailureGroup) as failure:
+            told = "; ".join(str(one) for one in getattr(failure, "exceptions", [failure]))
+            self.report.failures.append(f"{case.operation.label}: {told}\n{case.as_curl_command()}")
+
+
+def _order(operation: Any) -> tuple[str, int, str]:
+    """Collections in turn; in each, records are made before they are read, and taken away last."""
+    last = operation.path.rsplit("/", 1)[-1]
+    place = 0 if operation.method == "post" and last == operation.tags[0] else 1
+    return operation.tags[0], 2 if operation.method == "delete" or last in LATE else place, operation.label
