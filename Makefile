@@ -18,7 +18,7 @@ TEST_GROUPS ?= contracts chassis/tests chassis/bus $(sort $(wildcard services/*/
 export GUANXI_SHARED_DATA ?= $(abspath ../shared/data)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv run test lint fmt contracts lock bench
+.PHONY: help venv run test lint fmt contracts lock bench fuzz
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -69,3 +69,6 @@ lock: $(TOOL) ## resolve the dependencies of pyproject.toml anew; add UPGRADE=--
 
 bench: $(DEV) ## measure the real stack beside the raw limits of this machine; writes bench/results.md (needs wrk)
 	$(BIN)/python -m bench.run
+
+fuzz: $(DEV) ## generated requests to every operation, EXAMPLES (50) of each, made from SEED
+	EXAMPLES=$(or $(EXAMPLES),50) $(BIN)/python -m pytest tests/security/test_fuzz.py

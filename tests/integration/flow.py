@@ -163,5 +163,9 @@ def assert_shipped_paid_and_rewarded(shop: Shop, order_id: str) -> None:
     assert shop.api.get(f"/v1/orders/{order_id}")["status"] == "completed"
     entries = until(lambda: shop.api.get("/v1/point-entries", order_id=order_id)["items"], what="points were entered")
     assert [(entry["points"], entry["kind"]) for entry in entries] == [(14, "earned")]
-    kinds = [event["type"] for event in shop.api.feed() if about(event, order_id)]
-    assert kinds.index("sales.receivable.paid") < kinds.index("marketing.point-entry.created")
+
+    def told() -> list[str]:
+        return [event["type"] for event in shop.api.feed() if about(event, order_id)]
+
+    until(lambda: "marketing.point-entry.created" in told(), what="the feed tells of the points")
+    assert told().index("sales.receivable.paid") < told().index("marketing.point-entry.created")

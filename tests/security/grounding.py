@@ -38,11 +38,11 @@ class Ground:
             if "upsert" in record.operations:
                 body = {**examples.body(record), "external_ids": dict([KEY])}
                 examples.shop.api.post(f"/v1/{record.collection}", body)
-        for name in PROTECTED:
-            if "create" in registry.records[name].operations:
-                examples.shop.api.post(
-                    f"/v1/{registry.records[name].collection}", examples.body(registry.records[name])
-                )
+        for record in (registry.records[name] for name in PROTECTED):
+            if "create" in record.operations:
+                examples.shop.api.post(f"/v1/{record.collection}", examples.body(record))
+        for _ in range(3):
+            examples.shop.api.post("/v1/orders", examples.shop.order())
 
     def forget(self) -> None:
         """Look again at what there is."""
