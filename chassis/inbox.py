@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 JSON = dict[str, Any]
 MAX_ATTEMPTS = 12
+KEPT_DAYS = 30
 LONGEST_WAIT = 600.0
 
 

@@ -23,6 +23,7 @@ from chassis.service import Runtime
 log = logging.getLogger("guanxi")
 LOCK = "SELECT pg_try_advisory_lock(hashtext('guanxi relay'))"
 IDLE = 0.25
+TIDY_EVERY = 3600.0
 LONGEST_WAIT = 5.0
 
 
@@ -106,12 +107,16 @@ class Leader:
 
     def _keep_house(self) -> None:
         runtime = self._runtime
+        tidy_at = time.monotonic()
         due = {timer.name: time.monotonic() for timer in runtime.definition.timers}
         while not self._stopping.is_set():
             if not self.leading:
                 self._stopping.wait(IDLE)
                 continue
             busy = 0
+            if time.monotonic() >= tidy_at:
+                tidy_at = time.monotonic() + TIDY_EVERY
+                runtime.tidy()
             if runtime.anything_due():
                 busy = runtime.retry_due() + runtime.sweep_sagas() + runtime.ring_alarms()
             for timer in runtime.definition.timers:

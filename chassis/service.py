@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 from marshmallow import ValidationError
 
-from chassis import inbox, methods, saga, timers
+from chassis import idempotency, inbox, methods, saga, timers
 from chassis.bus.ports import BusUnavailable, Caller, Endpoint, OutcomeUnknown, Publisher
 from chassis.bus.wire import decode
 from chassis.clock import Clock
@@ -272,6 +272,18 @@ class Runtime:
             ):
                 saga.on_due(work, self.sagas, str(row.id), str(row.record_id), row.name)
         return len(rows)
+
+    def tidy(self) -> None:
+        """Let go of kept answers after seven days and of done inbox rows after thirty."""
+        now = self.clock.now()
+        with self.database.operations() as connection:
+            connection.exec_driver_sql(
+                "DELETE FROM idempotency WHERE at < %s", (now - dt.timedelta(days=idempotency.KEPT_DAYS),)
+            )
+            connection.exec_driver_sql(
+                "DELETE FROM inbox WHERE state = 'done' AND received_at < %s",
+                (now - dt.timedelta(days=inbox.KEPT_DAYS),),
+            )
 
     def anything_due(self) -> bool:
         """Whether a parked event, a saga's step or an alarm is due: one look for the three."""

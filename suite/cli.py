@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-SERVICES = ("identity", "customer", "inventory", "sales", "marketing", "service", "notify", "search", "eventlog")
+from contracts.registry import SERVICES
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -47,8 +47,9 @@ def _up_embedded(port: int, *, demo: bool) -> None:
 
     start()
     from suite import home
-    from suite.embedded import Embedded, wait_for_signal
+    from suite.embedded import Embedded
     from suite.progress import Progress
+    from suite.signals import Signals
 
     folder = home.data_folder()
     progress = Progress()
@@ -66,7 +67,7 @@ def _up_embedded(port: int, *, demo: bool) -> None:
             if report is not None:
                 click.echo(f"The demo is complete: {report.created} records. {_outcomes(report)}")
         click.echo(_welcome(suite.url, home.read(home.credentials_path(folder)), home.credentials_path(folder)))
-        wait_for_signal()
+        Signals().wait()
         click.echo("Stopping …")
     except KeyboardInterrupt:
         click.echo("Stopping …")
@@ -130,17 +131,19 @@ def serve(service: str, only: str | None) -> None:
 
     start()
     from chassis.bus.transport import connect
-    from suite.embedded import wait_for_signal
     from suite.host import KINDS, Host
     from suite.probes import Probes
+    from suite.signals import Signals
 
     settings = _settings()
+    # Heard from here on: a container's first process ignores a signal that it has no handler for.
+    signals = Signals()
     host = Host(settings, connect(settings.bus), (service,), (only,) if only else KINDS)
     host.start()
     probes = Probes(host, _number("GUANXI_PROBE_PORT", 0))
     click.echo(f"{service} serves {only or 'rpc, events and relay'}")
     try:
-        wait_for_signal()
+        signals.wait()
     finally:
         probes.stop()
         host.stop()

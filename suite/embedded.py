@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import signal
-import threading
+import datetime as dt
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -68,7 +67,8 @@ class Embedded:
     def _migrate(self, server: str, settings: Settings) -> None:
         """Provision and migrate where the schema is not that of the last start."""
         mark = self.folder / "schema.json"
-        wanted = {"schema": migrations.fingerprint()}
+        # A new month needs its partitions, which migrating makes.
+        wanted = {"schema": migrations.fingerprint(), "month": f"{dt.date.today():%Y-%m}"}
         if home.read(mark) == wanted:
             return
         self.say("Preparing the databases …")
@@ -150,12 +150,3 @@ class Embedded:
         if self._host is not None:
             self._host.stop(grace=2)
         self._postgres.stop()
-
-
-def wait_for_signal() -> None:
-    """Until Ctrl-C or a termination signal."""
-    stopping = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stopping.set())
-    while not stopping.is_set():
-        stopping.wait(0.5)

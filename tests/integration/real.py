@@ -124,7 +124,9 @@ class RealSuite:
     def remove(self) -> None:
         """End everything, and delete databases and queues."""
         for process in self._processes.values():
-            everybody = [process, *process.children(recursive=True)]
+            everybody = [process]
+            with suppress(psutil.NoSuchProcess):
+                everybody += process.children(recursive=True)
             for one in everybody:
                 with suppress(psutil.NoSuchProcess):
                     one.kill()
