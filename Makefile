@@ -11,9 +11,6 @@ TOOL := .venv/.uv-$(UV_VERSION)
 RUNTIME := .venv/.runtime
 DEV := .venv/.dev
 
-# Order: what fails fastest and explains most comes first. One process per group, because some patch the whole process.
-TEST_GROUPS ?= contracts chassis/tests chassis/bus $(sort $(wildcard services/*/)) gateway suite $(sort $(wildcard tests/*/))
-
 # Real input for tests that import it; they skip, and say so, where it is not there.
 export GUANXI_SHARED_DATA ?= $(abspath ../shared/data)
 
@@ -43,12 +40,8 @@ venv: $(DEV) ## make .venv with everything that development needs
 run: $(RUNTIME) ## start the whole suite with demo data in one process
 	$(BIN)/guanxi up
 
-test: lint ## lint, then every test: one pytest process per folder, stop at the first that fails
-	@set -e; for group in $(TEST_GROUPS); do \
-		[ -n "$$(find $$group -name 'test_*.py' -print -quit 2>/dev/null)" ] || continue; \
-		echo "== $$group"; \
-		$(BIN)/python -m pytest $$group; \
-	done
+test: lint ## lint, then every test; ONLY=services/sales for some
+	$(BIN)/python -m tests.run $(ONLY)
 
 lint: $(DEV) ## style, types of contracts and chassis, and who may import whom
 	$(BIN)/ruff check .

@@ -30,7 +30,8 @@ def _head(seconds: int) -> list[str]:
     return [
         "# Measured",
         "",
-        f"Commit {commit.strip()}, {dt.date.today()}, {os.cpu_count()} cores, Python {platform.python_version()}; {parts}.",
+        f"Commit {commit.strip()}, {dt.date.today()}, {os.cpu_count()} cores, Python {platform.python_version()}.",
+        f"{parts}.",
         "Client, broker, database, nine services and the gateway share the machine; broker and database are durable.",
         f"8 keep-alive connections, {seconds} s each. Rounds differ by 20–40 %: use the ratios within one run.",
         "",
