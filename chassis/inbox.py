@@ -6,9 +6,11 @@ The broker is never the retry engine. A parked event holds back later ones of th
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import random
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from chassis.database import Database
 
 JSON = dict[str, Any]
+log = logging.getLogger("guanxi")
 MAX_ATTEMPTS = 12
 KEPT_DAYS = 30
 LONGEST_WAIT = 600.0
@@ -83,22 +86,73 @@ def define(metadata: MetaData) -> None:
     )
 
 
-def accept(
-    database: Database,
-    context: Context,
-    consumer: str,
-    event_id: str,
-    subject: str,
-    kind: str,
-    body: bytes,
-    handle: Callable[[Work], None],
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One event for one consumer: as whom, and what to do with it."""
+
+    context: Context
+    consumer: str
+    event_id: str
+    subject: str
+    kind: str
+    body: bytes
+    handle: Callable[[Work], Any]
+
+
+def accept_all(database: Database, deliveries: Sequence[Delivery]) -> None:
+    """Note several events of one tenant and run their handlers in one transaction, each under its own context.
+
+    Where one of them fails, or anything of the tenant is parked, each gets a transaction of its own instead.
+    """
+    if len(deliveries) > 1:
+        try:
+            with database.work(deliveries[0].context) as work:
+                fresh = _note(work, deliveries)
+                for delivery in deliveries:
+                    key = delivery.consumer, delivery.event_id
+                    if key in fresh:
+                        fresh.remove(key)
+                        work.context = delivery.context
+                        work.copies.clear()
+                        delivery.handle(work)
+                        work.flush()
+            return
+        except Exception as error:
+            log.info("a batch of %d is taken one by one: %r", len(deliveries), error)
+    for delivery in deliveries:
+        accept(database, delivery)
+
+
+def _note(work: Work, deliveries: Sequence[Delivery]) -> set[tuple[str, str]]:
+    """Enter the deliveries; returns the new ones by consumer and event. Raises NotYet when anything is parked."""
+    if work.sql(
+        "SELECT EXISTS (SELECT 1 FROM inbox WHERE tenant_id = %s AND state = 'parked')", (work.tenant,)
+    ).scalar():
+        raise NotYet("events of this tenant are parked")
+    rows = work.sql(
+        f"INSERT INTO inbox ({_COLUMNS})"
+        " SELECT %s, consumer, event_id, subject, type, 'done', 0, NULL, NULL, NULL, %s"
+        " FROM unnest(%s::text[], %s::uuid[], %s::text[], %s::text[]) AS new (consumer, event_id, subject, type)"
+        " ON CONFLICT DO NOTHING RETURNING consumer, event_id",
+        (
+            work.tenant,
+            work.now,
+            [delivery.consumer for delivery in deliveries],
+            [delivery.event_id for delivery in deliveries],
+            [delivery.subject for delivery in deliveries],
+            [delivery.kind for delivery in deliveries],
+        ),
+    )
+    return {(row.consumer, row.event_id) for row in rows}
+
+
+def accept(database: Database, delivery: Delivery) -> None:
     """Note the event and run its handler in one transaction. A repeat does nothing; a failure is parked.
 
     Raises only when not even parking was possible (database down), so that the bus keeps the message.
     """
     try:
-        with database.work(context) as work:
+        with database.work(delivery.context) as work:
             state = work.sql(
                 f"INSERT INTO inbox ({_COLUMNS})"
                 " SELECT %(tenant)s, %(consumer)s, %(id)s, %(subject)s, %(type)s,"
@@ -109,40 +163,41 @@ def accept(
                 " ON CONFLICT DO NOTHING RETURNING state",
                 {
                     "tenant": work.tenant,
-                    "consumer": consumer,
-                    "id": event_id,
-                    "subject": subject,
-                    "type": kind,
+                    "consumer": delivery.consumer,
+                    "id": delivery.event_id,
+                    "subject": delivery.subject,
+                    "type": delivery.kind,
                     "now": work.now,
-                    "body": body,
+                    "body": delivery.body,
                 },
             ).scalar()
             if state == "done":
-                handle(work)
+                delivery.handle(work)
     except Exception as error:
-        _park(database, context, consumer, event_id, subject, kind, body, error)
+        _park(database, delivery, error)
 
 
-def _park(
-    database: Database,
-    context: Context,
-    consumer: str,
-    event_id: str,
-    subject: str,
-    kind: str,
-    body: bytes,
-    error: Exception,
-) -> None:
-    with database.work(context) as work:
+def _park(database: Database, delivery: Delivery, error: Exception) -> None:
+    with database.work(delivery.context) as work:
         work.sql(
-            f"INSERT INTO inbox ({_COLUMNS})"
-            " VALUES (%s, %s, %s, %s, %s, 'parked', 1, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
-            (work.tenant, consumer, event_id, subject, kind, _due(work.now, 1), describe(error), body, work.now),
+            f"INSERT INTO inbox ({_COLUMNS}) VALUES (%s, %s, %s, %s, %s, 'parked', 1, %s, %s, %s, %s)"
+            " ON CONFLICT DO NOTHING",
+            (
+                work.tenant,
+                delivery.consumer,
+                delivery.event_id,
+                delivery.subject,
+                delivery.kind,
+                _due(work.now, 1),
+                describe(error),
+                delivery.body,
+                work.now,
+            ),
         )
 
 
 def _due(now: dt.datetime, attempts: int) -> dt.datetime:
-    """When to try again: 2ⁿ seconds, at most ten minutes, with a quarter of jitter."""
+    """When to try again: 2ⁿ⁻¹ seconds, at most ten minutes, with a quarter of jitter."""
     wait = min(2.0**attempts / 2, LONGEST_WAIT)
     return now + dt.timedelta(seconds=wait * random.uniform(0.75, 1.25))
 

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 from marshmallow import ValidationError
@@ -26,6 +27,7 @@ from contracts.values import is_uuid
 
 JSON = dict[str, Any]
 log = logging.getLogger("guanxi")
+BATCH, HEAVY_BATCH = 100, 500
 USER = ("name", "email", "manager_id", "status", "locale", "zone")
 
 
@@ -153,33 +155,34 @@ class Runtime:
             return {"error": Problem(500, "internal", "Something went wrong on our side.").document()}
 
     def event(self, body: bytes) -> None:
-        """One event, through the inbox to every reaction that wants it."""
-        event = decode(body)
-        if not _complete(event, "id", "tenant", "type", "subject", "correlationid"):
-            self._bury(f"evt-{self.name}", body, {}, "The envelope is not complete.")
+        """One event; see `events`."""
+        self.events([body])
+
+    def events(self, bodies: list[bytes]) -> None:
+        """Events through the inbox to every reaction that wants them, many in one transaction where nothing fails.
+
+        A heavy reader gets them all and makes its own transactions.
+        """
+        if self.definition.batch is not None:
+            self.definition.batch(self, [decode(body) for body in bodies])
             return
+        by_tenant: dict[str, list[inbox.Delivery]] = {}
+        for body in bodies:
+            event = decode(body)
+            if not _complete(event, "id", "tenant", "type", "subject", "correlationid"):
+                self._bury(f"evt-{self.name}", body, {}, "The envelope is not complete.")
+                continue
+            by_tenant.setdefault(event["tenant"], []).extend(self._deliveries(event, body))
+        for deliveries in by_tenant.values():
+            inbox.accept_all(self.database, deliveries)
+
+    def _deliveries(self, event: JSON, body: bytes) -> Iterable[inbox.Delivery]:
         kind = event["type"]
         for reaction in self.reactions:
             if any(matches(pattern, kind) for pattern in reaction.types):
-                self._deliver(reaction, event, body)
-
-    def _deliver(self, reaction: Reaction, event: JSON, body: bytes) -> None:
-        context = self.principal(event["tenant"], f"event:{event['id']}", event["correlationid"], event["id"])
-        inbox.accept(
-            self.database,
-            context,
-            reaction.name,
-            event["id"],
-            event["subject"],
-            event["type"],
-            body,
-            lambda work: reaction.handle(event, work),
-        )
-
-    def events(self, bodies: list[bytes]) -> None:
-        """Many events for a heavy reader, as one transaction of its own making."""
-        assert self.definition.batch is not None
-        self.definition.batch(self, [decode(body) for body in bodies])
+                context = self.principal(event["tenant"], f"event:{event['id']}", event["correlationid"], event["id"])
+                handle = partial(reaction.handle, event)
+                yield inbox.Delivery(context, reaction.name, event["id"], event["subject"], kind, body, handle)
 
     def message(self, body: bytes) -> None:
         """A saga's command to this service, or a reply to one of its own sagas."""
@@ -194,16 +197,9 @@ class Runtime:
         subject = f"saga/{message['record_id']}"
         consumer = "asks" if message["kind"] == "ask" else "replies"
         name = message.get("name", "reply")
-        inbox.accept(
-            self.database,
-            context,
-            consumer,
-            message["id"],
-            subject,
-            name,
-            body,
-            lambda work: self._handle_message(message, work),
-        )
+        handle = partial(self._handle_message, message)
+        delivery = inbox.Delivery(context, consumer, message["id"], subject, name, body, handle)
+        inbox.accept(self.database, delivery)
 
     def _check_identity(self, message: JSON) -> None:
         if not _complete(message, "id", "tenant", "kind", "saga", "record_id"):
@@ -332,8 +328,10 @@ class Runtime:
         return Endpoint(
             service=self.name,
             rpc=self.rpc,
-            event=None if heavy else self.event,
-            event_batch=self.events if heavy else None,
+            event=None,
+            event_batch=self.events,
+            batch_size=HEAVY_BATCH if heavy else BATCH,
+            single_consumer=heavy,
             event_keys=self.event_keys(),
             message=self.message if self.asks or self.sagas else None,
             undecodable=self._bury,

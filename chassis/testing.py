@@ -66,23 +66,25 @@ class UnkindBus:
         shuffled = [*batch, *batch, *late]
         self.random.shuffle(shuffled)
         for outgoing in shuffled:
-            self._deliver(outgoing)
+            if not outgoing.exchange.endswith(".events") and outgoing.routing_key in self.runtimes:
+                self.runtimes[outgoing.routing_key].message(outgoing.body)
+        events = [outgoing for outgoing in shuffled if outgoing.exchange.endswith(".events")]
+        for runtime in self.runtimes.values():
+            wanted = [one.body for one in events if _wants(runtime, one.routing_key)]
+            while wanted:
+                # As a broker would: sometimes one alone, sometimes many at once.
+                count = self.random.choice((1, 2, len(wanted)))
+                runtime.events(wanted[:count])
+                del wanted[:count]
         self.earlier = [*self.earlier[-50:], *batch]
         return [Outcome.CONFIRMED] * len(batch)
 
-    def _deliver(self, outgoing: Outgoing) -> None:
-        if not outgoing.exchange.endswith(".events"):
-            if outgoing.routing_key in self.runtimes:
-                self.runtimes[outgoing.routing_key].message(outgoing.body)
-            return
-        for runtime in self.runtimes.values():
-            if runtime.definition.batch is not None:
-                runtime.events([outgoing.body])
-            elif any(matches(pattern, outgoing.routing_key) for pattern in runtime.event_keys()):
-                runtime.event(outgoing.body)
-
     def close(self) -> None:
         """Nothing to close."""
+
+
+def _wants(runtime: Runtime, kind: str) -> bool:
+    return runtime.definition.batch is not None or any(matches(pattern, kind) for pattern in runtime.event_keys())
 
 
 class Databases:

@@ -61,9 +61,10 @@ class Caller(Protocol):
 class Endpoint:
     """What one service offers to the bus. Every callable may run in several green threads at once, batches excepted.
 
-    `rpc` maps a request to a reply. `event` takes one structured CloudEvents body; heavy readers give `event_batch`
-    instead, which is called for one batch at a time in the whole system. `event_keys` are event types
-    (`sales.order.placed`, `sales.order.*`) or whole exchanges (`sales.#`). `message` takes saga commands and replies.
+    `rpc` maps a request to a reply. `event` takes one structured CloudEvents body; who gives `event_batch` instead gets
+    many in one call, one call at a time: in the whole system, or (`single_consumer` false) in each process.
+    `event_keys` are event types (`sales.order.placed`, `sales.order.*`) or whole exchanges (`sales.#`). `message` takes
+    saga commands and replies.
     `undecodable(queue, body, headers, reason)` stores what nobody can read, headers as texts; then the bus forgets it.
     A handler that returns has taken the message over; one that raises gets it again later.
     """
@@ -76,6 +77,7 @@ class Endpoint:
     message: Callable[[bytes], None] | None
     undecodable: Callable[[str, bytes, dict[str, str], str], None]
     batch_size: int = 500
+    single_consumer: bool = True
     rpc_workers: int = 16
     event_workers: int = 8
 

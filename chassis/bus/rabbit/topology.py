@@ -32,7 +32,7 @@ def declare(channel: Any, endpoints: Sequence[Endpoint]) -> None:
         if endpoint.rpc:
             channel.queue_declare(f"rpc-{service}", durable=True, auto_delete=False, arguments=_CALLS)
         if endpoint.event or endpoint.event_batch:
-            single = {"x-single-active-consumer": True} if endpoint.event_batch else {}
+            single = {"x-single-active-consumer": True} if endpoint.event_batch and endpoint.single_consumer else {}
             channel.queue_declare(f"evt-{service}", durable=True, auto_delete=False, arguments=_QUORUM | single)
             for exchange, key in endpoint.bindings():
                 channel.queue_bind(f"evt-{service}", exchange, key)
