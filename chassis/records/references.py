@@ -110,6 +110,8 @@ def check(work: Work, record: type[Record], entities: Sequence[tuple[Stored, JSO
     effect, and refusing it here would only make a dead letter of it.
     """
     follows = work.context.cause.startswith(("event:", "saga:"))
+    if not follows:
+        _check_inward(work, record, entities)
     for name, target, path in _outward(record):
         if target not in work.service.copies:
             continue
@@ -121,6 +123,30 @@ def check(work: Work, record: type[Record], entities: Sequence[tuple[Stored, JSO
                     continue
                 if copy_of(work, target, value) is None and not follows:
                     raise invalid({where: "There is no such record."}, code="unknown_reference")
+
+
+def _check_inward(work: Work, record: type[Record], entities: Sequence[tuple[Stored, JSON | None]]) -> None:
+    """A foreign key admits what was deleted softly; a new reference does not."""
+    for name, field in record.declared().items():
+        if not isinstance(field, f.Ref) or field.computed or name in ("owner_id", "team_id"):
+            continue
+        target = registry.records.get(field.target)
+        if target is None or target.service != record.service:
+            continue
+        wanted = {
+            value
+            for entity, before in entities
+            if (value := getattr(entity, name)) is not None and (before is None or before.get(name) != value)
+        }
+        if not wanted:
+            continue
+        table = target.collection.replace("-", "_")
+        found = work.sql(
+            f'SELECT id FROM "{table}" WHERE tenant_id = %s AND id = ANY(%s::uuid[]) AND deleted_at IS NULL',
+            (work.tenant, list(wanted)),
+        )
+        if len(found.all()) < len(wanted):
+            raise invalid({name: "There is no such record."}, code="unknown_reference")
 
 
 def _outward(record: type[Record]) -> list[tuple[str, str, str | None]]:

@@ -39,6 +39,14 @@ def grants_are_known(role: Role, work: Work) -> None:
 
 
 @users.computes
+def roles_are_given_by_who_manages_them(user: User, work: Work) -> None:
+    """Whoever may edit users must not be able to make himself, or anybody, an administrator by it."""
+    before = (user.was or {}).get("role_ids") or []
+    if set(user.role_ids or ()) != set(before) and scope(work.context, "identity.role", "update") != "all":
+        raise forbidden("give", "roles")
+
+
+@users.computes
 def nobody_manages_himself(user: User, work: Work) -> None:
     """The manager tree has no circle: whoever follows it upwards arrives."""
     seen, above = {user.id}, user.manager_id

@@ -38,7 +38,9 @@ ROLES: dict[str, Grants] = {
     },
     "Salesperson": {
         **_EVERYDAY,
-        **{record: {"*": "own", "create": "own"} for record in _SELLING},
+        **{record: {"*": "own"} for record in _SELLING},
+        # Everybody sees whom the firm knows, and may take who is nobody's; the rest of an account is its owner's.
+        "customer.account": {"*": "own", "read": "all", "claim": "all"},
         "sales.receivable": {"read": "own"},
         "sales.pipeline": {"read": "all"},
     },
