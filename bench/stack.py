@@ -36,6 +36,7 @@ class Stack:
     def __enter__(self) -> Stack:
         self._folder = tempfile.TemporaryDirectory(prefix="guanxi-bench-")
         folder = Path(self._folder.name)
+        self._engines: dict[str, Any] = {}
         self.postgres = Postgres(folder / "postgres", max_connections=300)
         self.rabbit = RabbitMQ(folder / "rabbitmq")
         self.server, self.bus = self.postgres.start(), self.rabbit.start()
@@ -59,6 +60,8 @@ class Stack:
 
     def __exit__(self, *_: object) -> None:
         self.supervisor.stop(10)
+        for engine in self._engines.values():
+            engine.dispose()
         self.rabbit.stop()
         self.postgres.stop()
         self.rabbit.remove()
@@ -112,13 +115,12 @@ class Stack:
 
     def sql(self, service: str, statement: str, parameters: Any = ()) -> list[Any]:
         """A statement as superuser in a service's database, for seeding and looking."""
-        engine = create_engine(make_url(self.server).set(database=f"guanxi_{service}"), isolation_level="AUTOCOMMIT")
-        try:
-            with engine.connect() as connection:
-                result = connection.exec_driver_sql(statement, parameters)
-                return list(result) if result.returns_rows else []
-        finally:
-            engine.dispose()
+        if service not in self._engines:
+            url = make_url(self.server).set(database=f"guanxi_{service}")
+            self._engines[service] = create_engine(url, isolation_level="AUTOCOMMIT")
+        with self._engines[service].connect() as connection:
+            result = connection.exec_driver_sql(statement, parameters)
+            return list(result) if result.returns_rows else []
 
     def seed_accounts(self, count: int) -> None:
         """Rows of accounts without events: a list's cost depends on what lies in the table, not on how it came."""

@@ -98,6 +98,8 @@ class Work:
         self.connection, self.context, self.clock, self.service = connection, context, clock, service
         self.changes: list[Change] = []
         self.messages: list[Message] = []
+        self._waiting: list[str] = []
+        self._sendings = self._savepoints = 0
         self.copies: dict[tuple[str, str], dict[str, Any] | None] = {}
         """Copies of other services' records, by record and id, as this transaction has read them."""
         self.scope: Scope = connection.get_execution_options()["scope"]
@@ -116,10 +118,32 @@ class Work:
         return self.now.date()
 
     def sql(self, statement: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> CursorResult[Any]:
-        """Run driver SQL (`%s` or `%(name)s` placeholders)."""
+        """Run driver SQL (`%s` or `%(name)s` placeholders), in one round trip with what `later` holds before it."""
+        if self._waiting:
+            waiting, self._waiting = self._waiting, []
+            self._sendings += 1
+            return self.connection.exec_driver_sql("; ".join([*waiting, self._text(statement, parameters)]))
         return self.connection.exec_driver_sql(
             statement, parameters if isinstance(parameters, dict) else tuple(parameters)
         )
+
+    def later(self, statement: str, parameters: Sequence[Any] = ()) -> None:
+        """Run a write whose result nobody needs together with the next statement, or with the commit.
+
+        The order of statements stays; only the round trip is saved, and with it the time that locks are held. Its
+        errors are raised by whatever sends it, so writes whose refusal must be told by field use `sql`.
+        """
+        self._waiting.append(self._text(statement, parameters))
+
+    def _text(self, statement: str, parameters: Sequence[Any] | dict[str, Any]) -> str:
+        if not parameters:
+            return statement
+        cursor: Any = self.connection.connection.cursor()
+        try:
+            text: bytes = cursor.mogrify(statement, parameters if isinstance(parameters, dict) else tuple(parameters))
+            return text.decode()
+        finally:
+            cursor.close()
 
     def rows(self, statement: str, parameters: Sequence[Any] = ()) -> list[Any]:
         """The rows of driver SQL as plain tuples. While reading it goes straight to the driver, at half the cost."""
@@ -132,21 +156,26 @@ class Work:
         finally:
             cursor.close()
 
-    def execute(self, statement: Any, parameters: Any = None) -> CursorResult[Any]:
-        """Run a SQLAlchemy Core statement."""
-        return self.connection.execute(statement, parameters)
-
     @contextmanager
     def savepoint(self) -> Iterator[None]:
         """A part of the transaction that leaves nothing behind when it raises: no rows, changes, messages, secrets."""
+        self._savepoints += 1
+        name, mark, sendings = f"s{self._savepoints}", len(self._waiting), self._sendings
         changes, messages, reveal = len(self.changes), len(self.messages), dict(self.reveal)
+        self.later(f"SAVEPOINT {name}")
         try:
-            with self.connection.begin_nested():
-                yield
+            yield
         except BaseException:
+            if self._sendings == sendings:
+                # The server has not heard of the savepoint, nor of anything behind it.
+                del self._waiting[mark:]
+            else:
+                self._waiting.clear()
+                self.sql(f"ROLLBACK TO SAVEPOINT {name}")
             del self.changes[changes:], self.messages[messages:]
             self.reveal = reveal
             raise
+        self.later(f"RELEASE SAVEPOINT {name}")
 
     def flush(self) -> None:
         """Write the collected change rows and messages."""
@@ -168,7 +197,7 @@ class Work:
                 from chassis.changes import write
 
                 write(self, ending="; COMMIT")
-            elif self.scope.applied:
+            elif self.scope.applied or self._waiting:
                 self.sql("COMMIT")
         except DBAPIError as error:
             if error.connection_invalidated:
@@ -179,6 +208,7 @@ class Work:
         """End the transaction without a trace; a connection that cannot even do that is thrown away."""
         if not self.scope.applied or self.connection.invalidated:
             return
+        self._waiting.clear()
         try:
             if self._status() != IDLE:
                 self.sql("ROLLBACK")
@@ -200,7 +230,8 @@ class Database:
     def work(self, context: Context) -> Iterator[Work]:
         """A transaction that commits at the end of the block, or leaves nothing behind."""
         with _translated(), self.app.connect() as connection:
-            scoped = connection.execution_options(scope=Scope(context.tenant))
+            # Statements that were made complete for `later` must not be searched for placeholders again.
+            scoped = connection.execution_options(scope=Scope(context.tenant), no_parameters=True)
             work = Work(scoped, context, self.clock, self.service)
             try:
                 yield work

@@ -82,7 +82,7 @@ def start(work: Work, saga: Saga, entity: Any, data: JSON | None = None) -> str:
         now + saga.deadline,
     )
     _advance(work, run, entity)
-    work.sql(
+    work.later(
         "INSERT INTO sagas (tenant_id, id, name, record_id, state, position, steps, data, reason, detail, actor,"
         " correlation_id, started_at, deadline_at, due_at, ended_at)"
         f" VALUES ({', '.join(['%s'] * 16)})",

@@ -100,7 +100,7 @@ def read(saga: Saga, row: Any) -> Run:
 
 
 def save(work: Work, run: Run) -> None:
-    work.sql(
+    work.later(
         "UPDATE sagas SET state = %s, position = %s, steps = %s, data = %s, reason = %s, detail = %s, due_at = %s,"
         " ended_at = %s WHERE tenant_id = %s AND id = %s",
         (

@@ -26,9 +26,9 @@ def define(metadata: MetaData) -> None:
 def set_alarm(work: Work, name: str, key: str, due_at: dt.datetime | None) -> None:
     """Set, move or (with None) remove the alarm of this name for `key`, an id of the service's own."""
     if due_at is None:
-        work.sql("DELETE FROM timers WHERE tenant_id = %s AND name = %s AND key = %s", (work.tenant, name, key))
+        work.later("DELETE FROM timers WHERE tenant_id = %s AND name = %s AND key = %s", (work.tenant, name, key))
         return
-    work.sql(
+    work.later(
         "INSERT INTO timers (tenant_id, name, key, due_at) VALUES (%s, %s, %s, %s)"
         " ON CONFLICT (tenant_id, name, key) DO UPDATE SET due_at = excluded.due_at",
         (work.tenant, name, key, due_at),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import orjson
 from sqlalchemy import Boolean, Column, Integer, MetaData, Table, Text, Uuid
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -41,9 +42,7 @@ def keep(work: Work, event: JSON, fields: Sequence[str]) -> None:
 
 
 def _store(work: Work, record: str, data: JSON, fields: Sequence[str]) -> None:
-    import orjson
-
-    work.sql(
+    work.later(
         "INSERT INTO copies (tenant_id, record, id, version, deleted, data) VALUES (%s, %s, %s, %s, %s, %s)"
         " ON CONFLICT (tenant_id, record, id) DO UPDATE SET version = excluded.version, deleted = excluded.deleted,"
         " data = excluded.data WHERE copies.version < excluded.version",

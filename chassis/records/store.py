@@ -265,8 +265,7 @@ class Store(Generic[S]):
             self._begin(work, entity, now)
         references.check(work, self.record, [(entity, None) for entity in entities])
         parameters = [value for entity in entities for value in (work.tenant, *entity.values())]
-        with constraints_of(self.record):
-            work.sql(self._insert + ", ".join([self._row] * len(entities)), parameters)
+        self._write(work, self._insert + ", ".join([self._row] * len(entities)), parameters)
         external.add(work, self.name, entities)
         for entity in entities:
             document = entity.wire()
@@ -334,11 +333,11 @@ class Store(Generic[S]):
                 for column, value in zip(mapping.columns, mapping.into(getattr(entity, mapping.name)), strict=True):
                     assignments.append(f'"{column.name}" = %s')
                     parameters.append(value)
-        with constraints_of(self.record):
-            work.sql(
-                f'UPDATE "{self.table}" SET {", ".join(assignments)} WHERE tenant_id = %s AND id = %s',
-                (*parameters, work.tenant, entity.id),
-            )
+        self._write(
+            work,
+            f'UPDATE "{self.table}" SET {", ".join(assignments)} WHERE tenant_id = %s AND id = %s',
+            [*parameters, work.tenant, entity.id],
+        )
         if "external_ids" in changed:
             external.replace(work, self.name, entity)
         document = entity.wire()
@@ -352,6 +351,14 @@ class Store(Generic[S]):
             previous={name: before[name] for name in changed},
         )
         return True
+
+    def _write(self, work: Work, statement: str, parameters: list[Any]) -> None:
+        """Nobody waits for the field at fault where a saga or an event writes: that need not be asked for alone."""
+        if work.context.cause.startswith(("event:", "saga:")):
+            work.later(statement, parameters)
+            return
+        with constraints_of(self.record):
+            work.sql(statement, parameters)
 
     def _append(self, work: Work, entity: S, kind: str, document: JSON, *, changed: list[str], previous: JSON) -> None:
         private: JSON = {}

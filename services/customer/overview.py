@@ -31,7 +31,7 @@ def _keep(work: Work, record: str, data: JSON, **fact: Any) -> None:
     updates = ", ".join(
         f'"{name}" = excluded."{name}"' for name in row if name not in ("tenant_id", "record", "record_id")
     )
-    work.sql(
+    work.later(
         f"INSERT INTO account_facts ({columns}) VALUES ({', '.join(['%s'] * len(row))})"
         f" ON CONFLICT (tenant_id, record, record_id) DO UPDATE SET {updates}"
         " WHERE account_facts.version < excluded.version",

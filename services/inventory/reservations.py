@@ -52,7 +52,7 @@ def reserve(request: Any, work: Work) -> JSON | Refused:
         team_id=request.team_id,
     )
     reason = ""
-    if warehouse_id is None or warehouses.find(work, warehouse_id) is None:
+    if warehouse_id is None or (request.warehouse_id and warehouses.find(work, warehouse_id) is None):
         made.warehouse_id, reason = None, "There is no such warehouse."
     else:
         try:

@@ -111,7 +111,7 @@ def shift(work: Work, warehouse_id: str, *, on_hand: Wanted = (), reserved: Want
             409, "stock", "Not enough is available.", extra={"product_ids": sorted(short), "warehouse_id": warehouse_id}
         )
     products = sorted(changes)
-    work.sql(
+    work.later(
         "UPDATE stock_levels AS level SET on_hand = on_hand + change.hand, reserved = reserved + change.held,"
         " available = available + change.hand - change.held, version = version + 1, updated_at = %s, updated_by = %s"
         " FROM (SELECT unnest(%s::uuid[]) AS product_id, unnest(%s::numeric[]) AS hand, unnest(%s::numeric[]) AS held)"

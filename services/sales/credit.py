@@ -29,7 +29,7 @@ def hold_credit(work: Work, order: Order) -> None:
         raise Refused(
             "credit", f"{owed} of {limit['amount']} {order.currency} are in use; the order needs {order.total.amount}."
         )
-    work.sql(
+    work.later(
         "INSERT INTO credit_holds (tenant_id, order_id, account_id, amount, currency) VALUES (%s, %s, %s, %s, %s)"
         " ON CONFLICT (tenant_id, order_id) DO NOTHING",
         (work.tenant, order.id, order.account_id, order.total.amount, order.currency),
@@ -38,4 +38,4 @@ def hold_credit(work: Work, order: Order) -> None:
 
 def free_credit(work: Work, order: Order) -> None:
     """Let the hold go: the order failed, or its receivable stands in its place."""
-    work.sql("DELETE FROM credit_holds WHERE tenant_id = %s AND order_id = %s", (work.tenant, order.id))
+    work.later("DELETE FROM credit_holds WHERE tenant_id = %s AND order_id = %s", (work.tenant, order.id))

@@ -52,7 +52,7 @@ def open_receivable(work: Work, order: Order) -> Receivable:
 
 def enter(work: Work, receivable: Receivable, kind: str, amount: Decimal, cause: str) -> None:
     """Append one signed entry. The same cause twice is refused by the ledger's unique key."""
-    work.sql(
+    work.later(
         "INSERT INTO receivable_entries (tenant_id, id, receivable_id, account_id, kind, amount, currency, cause, at)"
         " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
         (
