@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import secrets
@@ -37,6 +38,7 @@ class Stack:
         self._folder = tempfile.TemporaryDirectory(prefix="guanxi-bench-")
         folder = Path(self._folder.name)
         self._engines: dict[str, Any] = {}
+        self._local = threading.local()
         self.postgres = Postgres(folder / "postgres", max_connections=300)
         self.rabbit = RabbitMQ(folder / "rabbitmq")
         self.server, self.bus = self.postgres.start(), self.rabbit.start()
@@ -104,14 +106,16 @@ class Stack:
         self.tenant, self.token = made["tenant_id"], made["api_key"]
 
     def request(self, method: str, path: str, body: Any = None) -> Any:
-        """One call through the gateway; raises HTTPError for anything but 2xx."""
-        data = None if body is None else json.dumps(body).encode()
+        """One call through the gateway on a connection that each thread keeps; RuntimeError unless it is 2xx."""
+        if not hasattr(self._local, "connection"):
+            self._local.connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=15)
         headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
-        with urllib.request.urlopen(
-            urllib.request.Request(self.url + path, data, headers, method=method), timeout=15
-        ) as answer:
-            content = answer.read()
-            return json.loads(content) if content else None
+        self._local.connection.request(method, path, None if body is None else json.dumps(body), headers)
+        answer = self._local.connection.getresponse()
+        content = answer.read()
+        if answer.status >= 300:
+            raise RuntimeError(f"{method} {path}: {answer.status} {content[:500]!r}")
+        return json.loads(content) if content else None
 
     def sql(self, service: str, statement: str, parameters: Any = ()) -> list[Any]:
         """A statement as superuser in a service's database, for seeding and looking."""
