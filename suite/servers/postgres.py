@@ -282,9 +282,8 @@ def _copy_wheel(binaries: Binaries) -> Path:
 def running_url(data: Path) -> str | None:
     """The superuser's URL of the server that runs on a folder, started by whichever process; None when none does."""
     folder = Folder(data, lambda message: None)
-    _, home = folder.prepare("postgres")
     try:
-        lines = (home / "cluster" / "postmaster.pid").read_text().splitlines()
+        lines = (folder.server / "cluster" / "postmaster.pid").read_text().splitlines()
         os.kill(int(lines[0]), 0)
         return f"postgresql+psycopg2://{USER}:{folder.password()}@127.0.0.1:{int(lines[3])}/postgres"
     except (FileNotFoundError, ProcessLookupError, IndexError, ValueError):

@@ -8,7 +8,7 @@ import psycopg2
 import pytest
 
 from suite.servers import postgres as launcher
-from suite.servers.postgres import Binaries, Postgres
+from suite.servers.postgres import Binaries, Postgres, running_url
 from suite.servers.process import ELSEWHERE, ServerError, wait_until
 
 as_root = pytest.mark.skipif(os.getuid() != 0, reason="only root lends its servers another user")
@@ -231,3 +231,8 @@ def test_removing_deletes_everything(postgres, open_folder):
     postgres.remove()
     assert not (open_folder / "postgres").exists()
     assert wait_until(lambda: not os.path.exists(f"/proc/{pid}"), 5)
+
+
+def test_where_nothing_runs_no_address_is_given_and_nothing_is_made(tmp_path):
+    assert running_url(tmp_path / "never") is None
+    assert list(tmp_path.iterdir()) == []
