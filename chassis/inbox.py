@@ -41,6 +41,7 @@ KEPT_DAYS = 30
 LONGEST_WAIT = 600.0
 
 
+_PARKED = "SELECT 1 FROM inbox WHERE tenant_id = %s AND state = 'parked'"
 _COLUMNS = "tenant_id, consumer, event_id, subject, type, state, attempts, due_at, error, body, received_at"
 
 
@@ -125,15 +126,11 @@ def accept_all(database: Database, deliveries: Sequence[Delivery]) -> None:
 
 def _note(work: Work, deliveries: Sequence[Delivery]) -> set[tuple[str, str]]:
     """Enter the deliveries; returns the new ones by consumer and event. Raises NotYet when anything is parked."""
-    if work.sql(
-        "SELECT EXISTS (SELECT 1 FROM inbox WHERE tenant_id = %s AND state = 'parked')", (work.tenant,)
-    ).scalar():
-        raise NotYet("events of this tenant are parked")
     rows = work.sql(
         f"INSERT INTO inbox ({_COLUMNS})"
         " SELECT %s, consumer, event_id, subject, type, 'done', 0, NULL, NULL, NULL, %s"
         " FROM unnest(%s::text[], %s::uuid[], %s::text[], %s::text[]) AS new (consumer, event_id, subject, type)"
-        " ON CONFLICT DO NOTHING RETURNING consumer, event_id",
+        f" WHERE NOT EXISTS ({_PARKED}) ON CONFLICT DO NOTHING RETURNING consumer, event_id",
         (
             work.tenant,
             work.now,
@@ -141,9 +138,13 @@ def _note(work: Work, deliveries: Sequence[Delivery]) -> set[tuple[str, str]]:
             [delivery.event_id for delivery in deliveries],
             [delivery.subject for delivery in deliveries],
             [delivery.kind for delivery in deliveries],
+            work.tenant,
         ),
     )
-    return {(row.consumer, row.event_id) for row in rows}
+    fresh = {(row.consumer, row.event_id) for row in rows}
+    if not fresh and work.sql(_PARKED, (work.tenant,)).first() is not None:
+        raise NotYet("events of this tenant are parked")
+    return fresh
 
 
 def accept(database: Database, delivery: Delivery) -> None:
