@@ -49,6 +49,7 @@ def _up_embedded(port: int, *, demo: bool) -> None:
     from suite import home
     from suite.embedded import Embedded
     from suite.progress import Progress
+    from suite.servers.process import ServerError
     from suite.signals import Signals
 
     folder = home.data_folder()
@@ -57,6 +58,8 @@ def _up_embedded(port: int, *, demo: bool) -> None:
     try:
         try:
             suite.start()
+        except ServerError as error:
+            raise click.ClickException(str(error)) from None
         except OSError as error:
             raise click.ClickException(
                 f"Port {port} cannot be used ({error.strerror}). Set GUANXI_PORT to another one."
