@@ -138,7 +138,7 @@ class Stored:
         assert isinstance(declared, f.State)
         current = getattr(self, field)
         if state not in declared.moves[current]:
-            raise conflict(code, f"A {self.record.singular} that is {current} cannot become {state}.", state=current)
+            raise conflict(code, f"This {self.record.singular} is {current} and cannot become {state}.", state=current)
         setattr(self, field, state)
 
     def can_move(self, state: str, field: str = "status") -> bool:
