@@ -22,8 +22,12 @@ from sqlalchemy.engine import Connection
 
 from chassis import changes, idempotency, inbox, numbering, saga_log, timers
 from chassis.records import external, metadata_of, references
+from chassis.records.stored import NAMING
 
 SERVICES = Path(__file__).resolve().parent.parent / "services"
+# The chassis' own tables have a history of their own, `chassis/schema`, which runs before each service's.
+COMMON = "chassis"
+VERSION_TABLES = {COMMON: "chassis_version"}
 
 
 def define_common(metadata: MetaData) -> None:
@@ -33,19 +37,32 @@ def define_common(metadata: MetaData) -> None:
             room.define(metadata)
 
 
+def common_tables() -> MetaData:
+    metadata = MetaData(naming_convention=NAMING)
+    define_common(metadata)
+    return metadata
+
+
 def metadata_for(service: str) -> MetaData:
     """All tables of a service: importing its models fills the metadata."""
     import importlib
 
+    if service == COMMON:
+        return common_tables()
     importlib.import_module(f"services.{service}.models")
     metadata = metadata_of(service)
     define_common(metadata)
     return metadata
 
 
+def scripts(service: str) -> Path:
+    """The folder of a service's migrations, or of the chassis' own."""
+    return Path(__file__).resolve().parent / "schema" if service == COMMON else SERVICES / service / "migrations"
+
+
 def config(service: str, connection: Connection | None = None) -> Config:
     made = Config()
-    made.set_main_option("script_location", str(SERVICES / service / "migrations"))
+    made.set_main_option("script_location", str(scripts(service)))
     made.attributes["connection"] = connection
     made.attributes["service"] = service
     return made
@@ -58,7 +75,8 @@ def upgrade(url: str, service: str) -> str:
         with engine.connect() as connection:
             connection.exec_driver_sql("SELECT pg_advisory_lock(hashtext('guanxi migrations'))")
             connection.commit()
-            command.upgrade(config(service, connection), "head")
+            for history in dict.fromkeys((COMMON, service)):
+                command.upgrade(config(history, connection), "head")
             context = MigrationContext.configure(connection)
             revision = context.get_current_revision() or ""
             connection.commit()
@@ -76,6 +94,7 @@ def run_environment(context: Any) -> None:
     context.configure(
         connection=connection,
         target_metadata=metadata_for(service),
+        version_table=VERSION_TABLES.get(service, "alembic_version"),
         transaction_per_migration=True,
         include_object=_include,
     )
@@ -91,6 +110,7 @@ def fingerprint() -> str:
     here = Path(__file__).resolve().parent
     for path in [
         *sorted(SERVICES.glob("*/migrations/versions/*.py")),
+        *sorted(here.glob("schema/versions/*.py")),
         here / "provisioning.py",
         here / "migrations.py",
     ]:
@@ -100,7 +120,9 @@ def fingerprint() -> str:
 
 def _include(item: Any, name: str | None, kind: str, reflected: bool, compare_to: Any) -> bool:
     # The months' partitions are made by `months_ahead`, not declared; their indexes and keys belong to them.
-    return not (kind == "table" and name is not None and name.startswith(("changes_", "events_")))
+    if kind != "table" or name is None:
+        return True
+    return not name.startswith(("changes_", "events_")) and name not in VERSION_TABLES.values()
 
 
 def differences(url: str, service: str) -> list[Any]:
@@ -174,7 +196,7 @@ def months_ahead(connection: Connection, months: int = 3) -> None:
 
 
 def tables_without_protection(
-    connection: Connection, allowed: Iterable[str] = ("dead_letters", "alembic_version")
+    connection: Connection, allowed: Iterable[str] = ("dead_letters", "alembic_version", "chassis_version")
 ) -> list[str]:
     """Tables that hold rows of tenants without forced row-level security: must be empty."""
     rows = connection.exec_driver_sql(

@@ -2,7 +2,8 @@
 
     python -m chassis.revise SERVICE MESSAGE --server URL
 
-For developers: the server is any PostgreSQL where a scratch database may be made and dropped. Read what it wrote.
+The service `chassis` means the tables that every service's database has. For developers: the server is any PostgreSQL
+where a scratch database may be made and dropped. Read what it wrote.
 """
 
 from __future__ import annotations
@@ -36,14 +37,15 @@ def upgrade() -> None:
 
 def revise(server: str, service: str, message: str) -> str:
     """Make the script; returns its file name, or an empty text where models and database agree."""
-    versions = migrations.SERVICES / service / "migrations" / "versions"
+    versions = migrations.scripts(service) / "versions"
     versions.mkdir(parents=True, exist_ok=True)
     known = sorted(path.stem for path in versions.glob("[0-9]*.py"))
     provisioning.provision(server, [service], "scratch", "scratch")
     url = provisioning.service_url(server, service, "owner", "scratch", "scratch")
     try:
-        if known:
-            migrations.upgrade(url, service)
+        history = service if known else migrations.COMMON
+        if history != service or known:
+            migrations.upgrade(url, history)
         metadata = migrations.metadata_for(service)
         engine = create_engine(url)
         with engine.connect() as connection:
@@ -62,7 +64,7 @@ def revise(server: str, service: str, message: str) -> str:
     finally:
         _drop(server, service)
     body = re.sub(r"^\s*# ###.*$\n?", "", body, flags=re.MULTILINE)
-    body, helpers = _rights(metadata, created, body, first=not known)
+    body, helpers = _rights(metadata, created, body, first=service == migrations.COMMON and not known)
     revision = f"{len(known) + 1:04}"
     name = f"{revision}_{re.sub(r'[^a-z0-9]+', '_', message.lower()).strip('_')}.py"
     text = TEMPLATE.format(
@@ -80,28 +82,14 @@ def revise(server: str, service: str, message: str) -> str:
 
 
 def _rights(metadata: MetaData, created: list[str], body: str, *, first: bool) -> tuple[str, list[str]]:
-    common = {
-        "changes",
-        "unsent",
-        "inbox",
-        "sagas",
-        "idempotency",
-        "counters",
-        "external_ids",
-        "copies",
-        "asked",
-        "timers",
-        "dead_letters",
-    }
     tables = metadata.tables
-    own = [table for table in created if table not in common]
     lines, helpers = [], []
     if first:
         lines.append("    install_common(op)")
         helpers.append("install_common")
     for option in ("", ", insert_only=True", ", ops=True"):
-        chosen = [table for table in own if _option(tables[table].info) == option]
-        if chosen:
+        chosen = [table for table in created if _option(tables[table].info) == option]
+        if chosen and not first:
             names = ", ".join(f'"{table}"' for table in chosen)
             lines.append(f"    protect(op, {names}{option})")
             if "protect" not in helpers:

@@ -22,7 +22,7 @@ MIGRATED = sorted(
 # A login finds its tenant by this name, so it is unique in the whole installation.
 ACROSS_TENANTS = {"uq_tenants_slug"}
 # Keys that count rows of delivery; the tables hold rows of every tenant, or of none.
-COUNTERS = {"pk_unsent", "pk_dead_letters", "alembic_version_pkc"}
+COUNTERS = {"pk_unsent", "pk_dead_letters", "alembic_version_pkc", "chassis_version_pkc"}
 
 
 def _connect(databases: Any, suite_of: Any, service: str) -> Any:

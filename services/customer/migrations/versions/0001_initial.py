@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-from chassis.migrations import install_common, protect
+from chassis.migrations import protect
 
 revision = "0001"
 down_revision = None
@@ -87,71 +87,6 @@ def upgrade() -> None:
     op.create_index("ix_accounts_source", "accounts", ["tenant_id", "source_key", "id"], unique=False)
     op.create_index("ix_accounts_team_id", "accounts", ["tenant_id", "team_id", "id"], unique=False)
     op.create_table(
-        "asked",
-        sa.Column("tenant_id", sa.Uuid(as_uuid=False), nullable=False),
-        sa.Column("saga_id", sa.Uuid(as_uuid=False), nullable=False),
-        sa.Column("step", sa.Integer(), nullable=False),
-        sa.Column("undone", sa.Boolean(), nullable=False),
-        sa.PrimaryKeyConstraint("tenant_id", "saga_id", "step", name=op.f("pk_asked")),
-    )
-    op.create_table(
-        "changes",
-        sa.Column("tenant_id", sa.Uuid(as_uuid=False), nullable=False),
-        sa.Column("record_id", sa.Uuid(as_uuid=False), nullable=False),
-        sa.Column("version", sa.Integer(), nullable=False),
-        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("id", sa.Uuid(as_uuid=False), nullable=False),
-        sa.Column("record", sa.Text(), nullable=False),
-        sa.Column("type", sa.Text(), nullable=False),
-        sa.Column("changed", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-        sa.Column("previous", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-        sa.Column("snapshot", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-        sa.Column("private", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-        sa.Column("actor", sa.Text(), nullable=False),
-        sa.Column("cause", sa.Text(), nullable=False),
-        sa.Column("correlation_id", sa.Text(), nullable=False),
-        sa.Column("causation_id", sa.Text(), nullable=False),
-        sa.Column("traceparent", sa.Text(), nullable=False),
-        sa.PrimaryKeyConstraint("tenant_id", "record_id", "version", "at", name=op.f("pk_changes")),
-        postgresql_partition_by="RANGE (at)",
-    )
-    op.create_table(
-        "copies",
-        sa.Column("tenant_id", sa.Uuid(as_uuid=False), nullable=False),
-        sa.Column("record", sa.Text(), nullable=False),
-        sa.Column("id", sa.Uuid(as_uuid=False), nullable=False),
-        sa.Column("version", sa.Integer(), nullable=False),
-        sa.Column("deleted", sa.Boolean(), nullable=False),
-        sa.Column("data", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-        sa.PrimaryKeyConstraint("tenant_id", "record", "id", name=op.f("pk_copies")),
-    )
-    op.create_table(
-        "counters",
-        sa.Column("tenant_id", sa.Uuid(as_uuid=False), nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("value", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("tenant_id", "name", name=op.f("pk_counters")),
-    )
-    op.create_table(
-        "dead_letters",
-        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
-        sa.Column("queue", sa.Text(), nullable=False),
-        sa.Column("raw", sa.LargeBinary(), nullable=False),
-        sa.Column("headers", sa.Text(), nullable=False),
-        sa.Column("reason", sa.Text(), nullable=False),
-        sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_dead_letters")),
-    )
-    op.create_table(
-        "external_ids",
-        sa.Column("tenant_id", sa.Uuid(as_uuid=False), nullable=False),
-        sa.Column("record", sa.Text(), nullable=False),
-        sa.Column("system", sa.Text(), nullable=False),
-        sa.Column("key", sa.Text(), nullable=False),
-        sa.Column("record_id", sa.Uuid(as_uuid=False), nullable=False),
-        sa.PrimaryKeyConstraint("tenant_id", "record", "system", "key", name=op.f("pk_external_ids")),
-    )
-    op.create_table(
         "groups",
         sa.Column("tenant_id", sa.Uuid(as_uuid=False), nullable=False),
         sa.Column("id", sa.Uuid(as_uuid=False), nullable=False),
@@ -179,88 +114,6 @@ def upgrade() -> None:
     op.create_index("ix_groups_owner_id", "groups", ["tenant_id", "owner_id", "id"], unique=False)
     op.create_index("ix_groups_parent_id", "groups", ["tenant_id", "parent_id", "id"], unique=False)
     op.create_index("ix_groups_team_id", "groups", ["tenant_id", "team_id", "id"], unique=False)
-    op.create_table(
-        "idempotency",
-        sa.Column("tenant_id", sa.Uuid(as_uuid=False), nullable=False),
-        sa.Column("principal", sa.Text(), nullable=False),
-        sa.Column("route", sa.Text(), nullable=False),
-        sa.Column("key", sa.Text(), nullable=False),
-        sa.Column("body_hash", sa.Text(), nullable=False),
-        sa.Column("answer", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint("tenant_id", "principal", "route", "key", name=op.f("pk_idempotency")),
-    )
-    op.create_index("ix_idempotency_at", "idempotency", ["at"], unique=False)
-    op.create_table(
-        "inbox",
-        sa.Column("tenant_id", sa.Uuid(as_uuid=False), nullable=False),
-        sa.Column("consumer", sa.Text(), nullable=False),
-        sa.Column("event_id", sa.Uuid(as_uuid=False), nullable=False),
-        sa.Column("seq", sa.BigInteger(), sa.Identity(always=True), nullable=False),
-        sa.Column("subject", sa.Text(), nullable=False),
-        sa.Column("type", sa.Text(), nullable=False),
-        sa.Column("state", sa.Text(), nullable=False),
-        sa.Column("attempts", sa.Integer(), nullable=False),
-        sa.Column("due_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("error", sa.Text(), nullable=True),
-        sa.Column("body", sa.LargeBinary(), nullable=True),
-        sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint("tenant_id", "consumer", "event_id", name=op.f("pk_inbox")),
-    )
-    op.create_index(
-        "ix_inbox_subject",
-        "inbox",
-        ["tenant_id", "consumer", "subject", "seq"],
-        unique=False,
-        postgresql_where=sa.text("state = 'parked'"),
-    )
-    op.create_index(
-        "ix_inbox_waiting", "inbox", ["due_at", "seq"], unique=False, postgresql_where=sa.text("state = 'parked'")
-    )
-    op.create_table(
-        "sagas",
-        sa.Column("tenant_id", sa.Uuid(as_uuid=False), nullable=False),
-        sa.Column("id", sa.Uuid(as_uuid=False), nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("record_id", sa.Uuid(as_uuid=False), nullable=False),
-        sa.Column("state", sa.Text(), nullable=False),
-        sa.Column("position", sa.Integer(), nullable=False),
-        sa.Column("steps", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-        sa.Column("data", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-        sa.Column("reason", sa.Text(), nullable=False),
-        sa.Column("detail", sa.Text(), nullable=False),
-        sa.Column("actor", sa.Text(), nullable=False),
-        sa.Column("correlation_id", sa.Text(), nullable=False),
-        sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("deadline_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("due_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
-        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_sagas")),
-    )
-    op.create_index("ix_sagas_due", "sagas", ["due_at"], unique=False, postgresql_where=sa.text("ended_at IS NULL"))
-    op.create_index("ix_sagas_record", "sagas", ["tenant_id", "record_id", "started_at"], unique=False)
-    op.create_table(
-        "timers",
-        sa.Column("tenant_id", sa.Uuid(as_uuid=False), nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("key", sa.Text(), nullable=False),
-        sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint("tenant_id", "name", "key", name=op.f("pk_timers")),
-    )
-    op.create_index("ix_timers_due", "timers", ["due_at"], unique=False)
-    op.create_table(
-        "unsent",
-        sa.Column("seq", sa.BigInteger(), sa.Identity(always=True), nullable=False),
-        sa.Column("tenant_id", sa.Uuid(as_uuid=False), nullable=False),
-        sa.Column("record_id", sa.Uuid(as_uuid=False), nullable=True),
-        sa.Column("version", sa.Integer(), nullable=True),
-        sa.Column("at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("message_id", sa.Uuid(as_uuid=False), nullable=True),
-        sa.Column("service", sa.Text(), nullable=True),
-        sa.Column("body", sa.LargeBinary(), nullable=True),
-        sa.Column("queued_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
-        sa.PrimaryKeyConstraint("seq", name=op.f("pk_unsent")),
-    )
     op.create_table(
         "contacts",
         sa.Column("tenant_id", sa.Uuid(as_uuid=False), nullable=False),
@@ -381,5 +234,4 @@ def upgrade() -> None:
     op.create_index("ix_interactions_happened_at", "interactions", ["tenant_id", "happened_at", "id"], unique=False)
     op.create_index("ix_interactions_owner_id", "interactions", ["tenant_id", "owner_id", "id"], unique=False)
     op.create_index("ix_interactions_team_id", "interactions", ["tenant_id", "team_id", "id"], unique=False)
-    install_common(op)
     protect(op, "account_facts", "accounts", "groups", "contacts", "activities", "interactions")
