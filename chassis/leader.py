@@ -23,6 +23,8 @@ from chassis.service import Runtime
 log = logging.getLogger("guanxi")
 LOCK = "SELECT pg_try_advisory_lock(hashtext('guanxi relay'))"
 IDLE = 0.25
+# A window begins at the earliest this long after the one before it, so that under load rows share a window.
+PACE_SECONDS = 0.005
 TIDY_EVERY = 3600.0
 LONGEST_WAIT = 5.0
 
@@ -88,6 +90,7 @@ class Leader:
             self.leading = True
             failures = 0
             while not self._stopping.is_set():
+                began = time.monotonic()
                 done, left = relay.publish_once(self._runtime.database, self._runtime.name, self._publisher)
                 if done:
                     self.published_at = time.time()
@@ -96,6 +99,8 @@ class Leader:
                     self._stopping.wait(min(0.2 * 2**failures, LONGEST_WAIT))
                 elif not done:
                     self._await_notice(connection)
+                elif done < relay.WINDOW:
+                    self._stopping.wait(max(0.0, began + PACE_SECONDS - time.monotonic()))
         finally:
             connection.close()
 

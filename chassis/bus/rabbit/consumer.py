@@ -23,6 +23,8 @@ CALL_PREFETCH = 50
 REPLY_PATIENCE = 3.0
 RETRY_SECONDS = (1.0, 5.0)
 TAG = "bus"
+# Two hundred events a second then come to a heavy reader ten at a time, at half the cost of one by one.
+PACE_SECONDS, HEAVY_PACE_SECONDS = 0.01, 0.05
 
 log = logging.getLogger(__name__)
 
@@ -131,6 +133,7 @@ class RabbitFeed:
     def __init__(self, url: str, name: str, endpoint: Endpoint, kind: str, replies: Replies | None) -> None:
         self._url, self._name = url, f"{name} {endpoint.service} {kind}"
         self._endpoint, self._replies = endpoint, replies
+        self.pace = HEAVY_PACE_SECONDS if endpoint.single_consumer else PACE_SECONDS
         self._queues: list[tuple[str, str, int]] = []
         if kind == "rpc":
             self._queues.append(("rpc", f"rpc-{endpoint.service}", max(CALL_PREFETCH, 2 * endpoint.rpc_workers)))
