@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from chassis import idempotency, saga_log
+from chassis import idempotency, jobs, saga_log
 from chassis.context import Context
 from chassis.errors import forbidden, not_found
 from chassis.permissions import mask, scope
@@ -131,6 +131,27 @@ def _administrators(work: Work, what: str) -> None:
         raise forbidden("read", what)
 
 
+def _job(work: Work, runtime: Runtime, params: JSON) -> JSON:
+    return {"status": 200, "body": jobs.get(work, params["id"])}
+
+
+def _jobs(work: Work, runtime: Runtime, params: JSON) -> JSON:
+    store_of(runtime, params)
+    return {"status": 200, "body": jobs.listing(work, params)}
+
+
+def _all_jobs(work: Work, runtime: Runtime, params: JSON) -> JSON:
+    return {"status": 200, "body": jobs.listing(work, params, everybody=True)}
+
+
+def _job_file(work: Work, runtime: Runtime, params: JSON) -> JSON:
+    return {"status": 200, "body": jobs.file(work, params["id"], params["which"])}
+
+
+def _cancel_job(work: Work, runtime: Runtime, params: JSON) -> JSON:
+    return {"status": 200, "body": jobs.cancel(work, params["id"])}
+
+
 def _create(work: Work, runtime: Runtime, params: JSON) -> JSON:
     store = store_of(runtime, params, "create")
     entity = store.create(work, params["data"])
@@ -182,6 +203,10 @@ READS: dict[str, Callable[[Any, Any, JSON], JSON]] = {
     "record.saga": _saga,
     "admin.inbox": _inbox,
     "admin.sagas": _sagas,
+    "admin.jobs": _all_jobs,
+    "job.get": _job,
+    "job.list": _jobs,
+    "job.file": _job_file,
 }
 WRITES: dict[str, Callable[[Any, Any, JSON], JSON]] = {
     "record.create": _create,
@@ -191,4 +216,5 @@ WRITES: dict[str, Callable[[Any, Any, JSON], JSON]] = {
     "record.command": _command,
     "record.upsert": _upsert,
     "record.bulk": _bulk,
+    "job.cancel": _cancel_job,
 }

@@ -20,7 +20,7 @@ from alembic.operations import Operations
 from sqlalchemy import MetaData, create_engine
 from sqlalchemy.engine import Connection
 
-from chassis import changes, idempotency, inbox, numbering, saga_log, timers
+from chassis import blobs, changes, idempotency, inbox, jobs, numbering, saga_log, timers
 from chassis.records import external, metadata_of, references
 from chassis.records.stored import NAMING
 
@@ -33,7 +33,7 @@ VERSION_TABLES = {COMMON: "chassis_version"}
 def define_common(metadata: MetaData) -> None:
     """The chassis' own tables, the same in every service's database."""
     if "changes" not in metadata.tables:
-        for room in (changes, inbox, idempotency, saga_log, timers, numbering, external, references):
+        for room in (changes, inbox, idempotency, saga_log, timers, numbering, external, references, jobs, blobs):
             room.define(metadata)
 
 
@@ -148,7 +148,7 @@ def install_common(op: Operations) -> None:
     )
     op.execute("CREATE TRIGGER announce AFTER INSERT ON unsent FOR EACH STATEMENT EXECUTE FUNCTION announce_unsent()")
     protect(op, "changes", insert_only=True)
-    protect(op, "unsent", "inbox", "sagas", "timers", "idempotency", ops=True)
+    protect(op, "unsent", "inbox", "sagas", "timers", "idempotency", "jobs", "blob_holds", ops=True)
     protect(op, "counters", "external_ids", "copies", "asked")
     database = op.get_bind().engine.url.database
     op.execute(f'GRANT SELECT ON changes TO "{database}_ops"')

@@ -12,11 +12,11 @@ from typing import Any, ClassVar
 
 from marshmallow import ValidationError
 
-from chassis import idempotency, inbox, methods, saga, timers
+from chassis import blobs, idempotency, inbox, jobs, methods, saga, timers
 from chassis.bus.ports import BusUnavailable, Caller, Endpoint, OutcomeUnknown, Publisher
 from chassis.bus.wire import decode
 from chassis.clock import Clock
-from chassis.context import Context, Signer, service_context
+from chassis.context import EVERYTHING, Context, Signer, service_context
 from chassis.database import Database, Work
 from chassis.errors import Problem, from_validation, unavailable
 from chassis.inbox import NotYet
@@ -96,6 +96,7 @@ class Runtime:
             self.copies = {"identity.user": USER, "identity.team": ("name",)} | self.copies
         self.reactions = [*self._copying(), *definition.reactions]
         self.settings: Any = None
+        self.blobs: blobs.Store | None = None
         self.publisher: Publisher | None = None
         """Set by the launcher where there is a broker; only what is published to outsiders goes this way."""
 
@@ -133,6 +134,28 @@ class Runtime:
             return body
         if answer["error"]["status"] == 404:
             return None
+        raise Problem.read(answer["error"])
+
+    def acting_for(self, tenant: str, asker: JSON) -> JSON:
+        """What the user who asked for a job may do now: `{user_id, teams, grants, masks, zone, locale}`.
+
+        Raises Problem 403 `asker_gone` when there is no such active user any more.
+        """
+        if asker["actor"].startswith("service:"):
+            return {"user_id": None, "teams": [], "grants": EVERYTHING, "masks": {}}
+        assert self.caller is not None
+        context = self.principal(tenant, "job", asker["correlation_id"])
+        params = {"user_id": asker["user_id"]}
+        request = {"method": "identity.context_of", "context": self.signer.sign(context), "params": params}
+        try:
+            answer = self.caller.call("identity", request, timeout=5)
+        except (BusUnavailable, OutcomeUnknown) as error:
+            raise unavailable("The identity service did not answer.") from error
+        if "ok" in answer:
+            body: JSON = answer["ok"]["body"]
+            return body
+        if answer["error"]["status"] == 404:
+            raise Problem(403, "asker_gone", "Who asked for this is no longer an active user.")
         raise Problem.read(answer["error"])
 
     # --- what the bus hands over
@@ -270,7 +293,7 @@ class Runtime:
         return len(rows)
 
     def tidy(self) -> None:
-        """Let go of kept answers after seven days and of done inbox rows after thirty."""
+        """Let go of kept answers after seven days, of done inbox rows and ended jobs after thirty, of unused blobs."""
         now = self.clock.now()
         with self.database.operations() as connection:
             connection.exec_driver_sql(
@@ -280,6 +303,9 @@ class Runtime:
                 "DELETE FROM inbox WHERE state = 'done' AND received_at < %s",
                 (now - dt.timedelta(days=inbox.KEPT_DAYS),),
             )
+            jobs.forget(connection, now)
+        if self.blobs is not None:
+            blobs.sweep(self.blobs, self.database, self.name, now)
 
     def anything_due(self) -> bool:
         """Whether a parked event, a saga's step or an alarm is due: one look for the three."""

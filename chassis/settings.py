@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from environs import Env, EnvValidationError
 from marshmallow import validate
 
-from chassis import provisioning
+from chassis import blobs, provisioning
 
 
 class SettingsError(Exception):
@@ -19,6 +19,8 @@ class Settings:
     """`database` addresses the server; the database, user and password of each service follow from it and the secret.
 
     `bus` is `amqp://…` or `inprocess://…`; `management` the address of the broker's management API, if there is one.
+    `job_places` is how many jobs a process runs at once, `job_memory` the MiB of address space that each may take,
+    `blobs` where files lie.
     """
 
     database: str
@@ -30,9 +32,24 @@ class Settings:
     pool_size: int = 8
     rpc_workers: int = 16
     event_workers: int = 6
+    job_places: int = 2
+    job_memory: int = 1024
+    blobs: str = ""
 
     def database_url(self, service: str, role: str) -> str:
         return provisioning.service_url(self.database, service, role, self.database_secret, self.database_prefix)
+
+    def environment(self) -> dict[str, str]:
+        """The variables that say the same to another process."""
+        return {
+            "GUANXI_DATABASE_URL": self.database,
+            "GUANXI_DATABASE_SECRET": self.database_secret,
+            "GUANXI_DATABASE_PREFIX": self.database_prefix,
+            "GUANXI_CONTEXT_KEY": self.context_key,
+            "GUANXI_BUS": self.bus,
+            "GUANXI_JOB_MEMORY": str(self.job_memory),
+            "GUANXI_BLOBS": self.blobs or blobs.default_location(),
+        }
 
 
 def from_environment() -> Settings:
@@ -50,6 +67,9 @@ def from_environment() -> Settings:
             pool_size=env.int("POOL_SIZE", 8, validate=validate.Range(min=2, max=200)),
             rpc_workers=env.int("RPC_WORKERS", 16, validate=validate.Range(min=1, max=500)),
             event_workers=env.int("EVENT_WORKERS", 6, validate=validate.Range(min=1, max=100)),
+            job_places=env.int("JOBS", 2, validate=validate.Range(min=1, max=32)),
+            job_memory=env.int("JOB_MEMORY", 1024, validate=validate.Range(min=256)),
+            blobs=env.str("BLOBS", blobs.default_location()),
         )
     try:
         env.seal()

@@ -10,21 +10,25 @@ import builtins
 import datetime as dt
 import importlib
 import random
+import shutil
+import tempfile
 from collections.abc import Iterable, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import orjson
 from sqlalchemy import create_engine
 from sqlalchemy.engine import make_url
 
-from chassis import migrations, provisioning, relay
+from chassis import blobs, migrations, provisioning, relay
 from chassis.bus.ports import Outcome, Outgoing
 from chassis.bus.wire import decode, encode
 from chassis.context import EVERYTHING, Context, Grants, Masks, Signer
 from chassis.database import Database, Work, make_engine
 from chassis.errors import Problem
 from chassis.ids import new_id
+from chassis.jobs.running import run_waiting
 from chassis.service import Runtime, matches
 from contracts.registry import SERVICES, registry
 
@@ -51,7 +55,7 @@ class UnkindBus:
     """Calls go straight to the runtime; events and messages come twice and shuffled."""
 
     def __init__(self, seed: int) -> None:
-        self.runtimes: dict[str, Runtime] = {}
+        self.runtimes: dict[str, SuiteRuntime] = {}
         self.random = random.Random(seed)
         self.seen: list[Outgoing] = []
         self.earlier: list[Outgoing] = []
@@ -83,6 +87,29 @@ class UnkindBus:
         """Nothing to close."""
 
 
+class SuiteRuntime(Runtime):
+    """A service whose users are the contexts that the test has made: most tests have no identity service."""
+
+    def __init__(self, *parts: Any) -> None:
+        super().__init__(*parts)
+        self.known: dict[str, Context] = {}
+
+    def acting_for(self, tenant: str, asker: JSON) -> JSON:
+        found = self.known.get(asker["user_id"])
+        if found is None:
+            raise Problem(403, "asker_gone", "The test that asked for this has ended.")
+        return {
+            "user_id": found.user_id,
+            "teams": list(found.teams),
+            "grants": found.grants,
+            "masks": found.masks,
+            "zone": found.zone,
+            "locale": self.locale,
+        }
+
+    locale = "en"
+
+
 def _wants(runtime: Runtime, kind: str) -> bool:
     return runtime.definition.batch is not None or any(matches(pattern, kind) for pattern in runtime.event_keys())
 
@@ -93,6 +120,7 @@ class Databases:
     def __init__(self, server: str, name: str) -> None:
         self.server, self.name = server, name
         self._made: dict[str, Database] = {}
+        self.files = Path(tempfile.mkdtemp(prefix="guanxi-blobs-"))
 
     def url(self, service: str, role: str) -> str:
         url = provisioning.service_url(self.server, service, role, SECRET, "template")
@@ -119,6 +147,7 @@ class Databases:
         return self._made[service]
 
     def drop(self) -> None:
+        shutil.rmtree(self.files, ignore_errors=True)
         for database in self._made.values():
             database.close()
         engine = create_engine(make_url(self.server), isolation_level="AUTOCOMMIT")
@@ -143,14 +172,16 @@ class Suite:
         registry.load()
         self.clock, self.bus, self.signer = TestClock(), UnkindBus(seed), Signer(SECRET)
         self.tenant, self.user_id = new_id(), new_id()
+        self.blobs = blobs.connect(databases.files.as_uri())
         self.databases = databases
         for service in services:
             definition = importlib.import_module(f"services.{service}.service").service
             database = databases.open(service, self.clock)
             database.clock = self.clock
-            self.bus.runtimes[service] = Runtime(definition, database, self.signer, self.bus, self.clock)
+            self.bus.runtimes[service] = SuiteRuntime(definition, database, self.signer, self.bus, self.clock)
+            self.bus.runtimes[service].blobs = self.blobs
 
-    def runtime(self, service: str) -> Runtime:
+    def runtime(self, service: str) -> SuiteRuntime:
         return self.bus.runtimes[service]
 
     def context(
@@ -164,7 +195,7 @@ class Suite:
     ) -> Context:
         """Somebody of the test's tenant; without grants an administrator."""
         user = user_id or self.user_id
-        return Context(
+        made = Context(
             tenant=tenant or self.tenant,
             actor=f"user:{user}",
             user_id=user,
@@ -173,6 +204,9 @@ class Suite:
             masks=masks or {},
             correlation_id=new_id(),
         )
+        for runtime in self.bus.runtimes.values():
+            runtime.known[user] = made
+        return made
 
     def request(
         self, service: str, method: str, params: JSON, *, context: Context | None = None, key: str | None = None
@@ -223,6 +257,10 @@ class Suite:
         """A transaction in a service's database, for looking at its tables."""
         with self.runtime(service).database.work(context or self.context()) as work:
             yield work
+
+    def run_jobs(self, service: str) -> int:
+        """Run the jobs that wait in a service, in this process; each acts as its asker's latest context."""
+        return run_waiting(self.runtime(service), self.blobs)
 
     def settle(self, *, patience: int = 200) -> None:
         """Relay, retry and sweep until nothing is left to happen. Parked events get their time by turning the clock."""

@@ -32,6 +32,7 @@ from deploy.pods import (  # noqa: E402
     resource,
     secret,
     value,
+    with_files,
 )
 from suite.host import KINDS, definition_of  # noqa: E402
 
@@ -41,7 +42,8 @@ HEADER = "# Written by `python deploy/generate.py` from the service registry. Ch
 
 HTTP_PORT, PROBE_PORT = 8080, 8090
 # Connections to PostgreSQL that one process may hold for its work. The relay works in two threads, one step at a time.
-POOL = {"rpc": 12, "events": 8, "relay": 4}
+# Jobs have connections of their own, three each.
+POOL = {"rpc": 12, "events": 8, "relay": 4, "jobs": 2}
 SERVICE_SECRETS = ("GUANXI_BUS", "GUANXI_CONTEXT_KEY", "GUANXI_DATABASE_SECRET")
 # A service without these does less: no AMQP subscriptions for outsiders, no e-mail.
 OPTIONAL_SECRETS = {"eventlog": "GUANXI_BROKER_MANAGEMENT_URL", "notify": "GUANXI_SMTP_URL"}
@@ -52,6 +54,11 @@ def heavy(service: str) -> bool:
     return definition_of(service).batch is not None
 
 
+def kinds(service: str) -> tuple[str, ...]:
+    """The kinds of work that a service has; one without records has no jobs."""
+    return KINDS if definition_of(service).stores else tuple(kind for kind in KINDS if kind != "jobs")
+
+
 def takes_commands(service: str) -> bool:
     definition = definition_of(service)
     return bool(definition.asks or definition.sagas)
@@ -59,7 +66,7 @@ def takes_commands(service: str) -> bool:
 
 def service_files(service: str) -> list[JSON]:
     found: list[JSON] = [account(service)]
-    for kind in KINDS:
+    for kind in kinds(service):
         env = [value("GUANXI_PROBE_PORT", PROBE_PORT), value("GUANXI_POOL_SIZE", POOL[kind])]
         env += [secret(variable) for variable in SERVICE_SECRETS]
         if service in OPTIONAL_SECRETS:
@@ -77,7 +84,11 @@ def service_files(service: str) -> list[JSON]:
             **probes("probes", ready_failures=3),
         )
         full_name = f"{service}-{kind}"
-        found.append(deployment(service, kind, service, full_name, one))
+        made = deployment(service, kind, service, full_name, one)
+        if kind in ("relay", "jobs"):
+            # The relay sweeps what nothing needs any more; a job writes its file to the scratch space first.
+            made = with_files(made, scratch="8Gi" if kind == "jobs" else None)
+        found.append(made)
         found.append(disruption(service, kind, full_name))
     return found
 
@@ -103,7 +114,7 @@ def gateway_files() -> list[JSON]:
             # Proxies go on sending for a moment after a pod was told to end.
             lifecycle={"preStop": {"exec": {"command": ["sleep", "5"]}}},
         )
-        found.append(deployment("gateway", component, "gateway", name, one))
+        found.append(with_files(deployment("gateway", component, "gateway", name, one)))
         found.append(disruption("gateway", component, name))
         port = {"name": "http", "port": 80, "targetPort": "http"}
         spec = {"type": "ClusterIP", "selector": labels("gateway", component), "ports": [port]}
@@ -153,6 +164,13 @@ def cron(name: str, schedule: str, account_name: str, job: JSON) -> JSON:
         "jobTemplate": {"spec": {"activeDeadlineSeconds": 3000, **job}},
     }
     return resource("batch/v1", "CronJob", name, spec, **everywhere(account_name, name))
+
+
+def blobs_files() -> list[JSON]:
+    """Uploads, exports and attachments. Processes on several nodes write there at once."""
+    spec = {"accessModes": ["ReadWriteMany"], "resources": {"requests": {"storage": "20Gi"}}}
+    marks = {"app.kubernetes.io/part-of": "guanxi", **PREPARE}
+    return [resource("v1", "PersistentVolumeClaim", "guanxi-blobs", spec, **marks)]
 
 
 def network_files() -> list[JSON]:
@@ -264,6 +282,7 @@ def files() -> dict[str, str]:
             )
         ],
         "network.yaml": network_files(),
+        "blobs.yaml": blobs_files(),
         "migrate.yaml": migrate_files(),
         "check.yaml": check_files(),
         "months.yaml": months_files(),

@@ -16,10 +16,20 @@ REPLICAS = 2
 # What is applied before the services of a new version start: see docs/scaling.md.
 PREPARE = {"guanxi-phase": "prepare"}
 
+# Where the processes that handle files find them: a volume that many nodes write to.
+BLOBS = {"name": "blobs", "mountPath": "/blobs"}
+
 # Memory in MiB, asked for and at most: an idle process takes about 100; a heavy reader holds a batch of 500 events,
-# the relay a window of 256, each event of up to 1 MiB.
-MEMORY = {"rpc": (160, 512), "events": (160, 512), "relay": (160, 640), "heavy": (256, 1536), "gateway": (256, 768)}
-CPU = {"rpc": "100m", "events": "100m", "relay": "50m", "gateway": "200m"}
+# the relay a window of 256, each event of up to 1 MiB; two jobs may take 1 GiB each.
+MEMORY = {
+    "rpc": (160, 512),
+    "events": (160, 512),
+    "relay": (160, 640),
+    "jobs": (200, 2560),
+    "heavy": (256, 1536),
+    "gateway": (256, 768),
+}
+CPU = {"rpc": "100m", "events": "100m", "relay": "50m", "jobs": "100m", "gateway": "200m"}
 
 # Secrets are named here and made by whoever installs: deploy/k8s/base/README.md tells what each holds.
 SECRETS = {
@@ -110,6 +120,16 @@ def pod(name: str, component: str, account: str, one: JSON, **more: Any) -> JSON
             "volumes": [{"name": "tmp", "emptyDir": {"medium": "Memory", "sizeLimit": "64Mi"}}],
         },
     }
+
+
+def with_files(made: JSON, *, scratch: str | None = None) -> JSON:
+    """A deployment whose pods mount the blobs; `scratch` moves /tmp from memory to the node's disk."""
+    spec = made["spec"]["template"]["spec"]
+    spec["containers"][0]["volumeMounts"].append(BLOBS)
+    spec["volumes"].append({"name": "blobs", "persistentVolumeClaim": {"claimName": "guanxi-blobs"}})
+    if scratch:
+        spec["volumes"][0]["emptyDir"] = {"sizeLimit": scratch}
+    return made
 
 
 def deployment(name: str, component: str, account: str, full_name: str, one: JSON) -> JSON:

@@ -15,7 +15,7 @@ _STATE = re.compile(r"[a-z_]{1,40}", re.ASCII)
 
 
 class Admin:
-    """`GET /v1/admin/inbox` and `GET /v1/admin/sagas`, each with `?service=`."""
+    """`GET /v1/admin/inbox`, `/sagas` and `/jobs`, each with `?service=`."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -25,6 +25,9 @@ class Admin:
 
     def sagas(self, req: falcon.Request, resp: falcon.Response) -> None:
         self._page(req, resp, "admin.sagas")
+
+    def jobs(self, req: falcon.Request, resp: falcon.Response) -> None:
+        self._page(req, resp, "admin.jobs")
 
     def _page(self, req: falcon.Request, resp: falcon.Response, method: str) -> None:
         given = parameters.single(req, ("service", "state", "limit", "after"))

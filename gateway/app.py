@@ -8,6 +8,7 @@ from pathlib import Path
 import falcon
 
 import contracts
+from chassis import blobs
 from chassis.bus.ports import Caller
 from chassis.context import Signer
 from contracts.registry import registry
@@ -15,6 +16,7 @@ from gateway import problems
 from gateway.admin import Admin
 from gateway.authentication import Authenticator
 from gateway.edge import Edge
+from gateway.jobs import Jobs
 from gateway.metadata import Metadata
 from gateway.metrics import Metrics
 from gateway.records import Collection
@@ -53,6 +55,9 @@ def create_app(
         app.add_route(route.path, route)
     for route in _fixed_routes(services, authenticator, settings, streams, pace):
         app.add_route(route.path, route)
+    store = blobs.connect(settings.blobs or blobs.default_location())
+    for route in _job_routes(Jobs(services, registry, store)):
+        app.add_route(route.path, route)
     for record in registry.collections.values():
         for route in Collection(record, registry, services).routes():
             app.add_route(route.path, route)
@@ -88,3 +93,12 @@ def _fixed_routes(
     admin = Admin(services)
     yield Route("/v1/admin/inbox", get=admin.inbox)
     yield Route("/v1/admin/sagas", get=admin.sagas)
+    yield Route("/v1/admin/jobs", get=admin.jobs)
+
+
+def _job_routes(jobs: Jobs) -> Iterator[Route]:
+    yield Route("/v1/jobs", get=jobs.list)
+    yield Route("/v1/jobs/{id}", get=jobs.get)
+    yield Route("/v1/jobs/{id}/cancel", post=jobs.command("cancel"))
+    yield Route("/v1/jobs/{id}/result", get=jobs.file("result"))
+    yield Route("/v1/jobs/{id}/errors", get=jobs.file("errors"))

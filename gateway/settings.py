@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from environs import Env
 
+from chassis import blobs
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -14,6 +16,7 @@ class Settings:
     `streams_url` is where the streams process is reached from outside; without it this process serves streams itself,
     at most `streams_limit` of them at once. `trusted_proxies` counts the reverse proxies whose `X-Forwarded-For`
     entries are believed. `rate_limit_storage` is a storage address of the `limits` library.
+    `blobs` is where files lie, as the services name it; `upload_limit` and `import_limit` bound their bytes.
     """
 
     request_timeout: float = 8.0
@@ -28,6 +31,9 @@ class Settings:
     streams_url: str | None = None
     streams_limit: int = 100
     metrics_folder: str | None = None
+    blobs: str = ""
+    upload_limit: int = 25 * 1024**2
+    import_limit: int = 512 * 1024**2
 
     def __post_init__(self) -> None:
         if not 0 < self.request_timeout < 10:
@@ -53,5 +59,8 @@ def from_environment() -> Settings:
             streams_url=env.str("STREAMS_URL", None),
             # Beside the rest of the API, streams may hold only a quarter of its 16 threads.
             streams_limit=env.int("STREAMS_LIMIT", 100 if env.bool("STREAMS", False) else 4),
+            blobs=env.str("BLOBS", blobs.default_location()),
+            upload_limit=env.int("UPLOAD_LIMIT", 25 * 1024**2),
+            import_limit=env.int("IMPORT_LIMIT", 512 * 1024**2),
             metrics_folder=Env().str("PROMETHEUS_MULTIPROC_DIR", None),
         )

@@ -124,9 +124,9 @@ def _up_real(port: int) -> None:
 @click.argument("service", type=click.Choice(SERVICES))
 @click.option(
     "--only",
-    type=click.Choice(("rpc", "events", "relay")),
+    type=click.Choice(("rpc", "events", "relay", "jobs")),
     default=None,
-    help="One kind of its work; without it all three together.",
+    help="One kind of its work; without it all of them together.",
 )
 def serve(service: str, only: str | None) -> None:
     """Run one service: what a container runs. Ends on SIGTERM after finishing what is under way."""
@@ -144,7 +144,7 @@ def serve(service: str, only: str | None) -> None:
     host = Host(settings, connect(settings.bus), (service,), (only,) if only else KINDS)
     host.start()
     probes = Probes(host, _number("GUANXI_PROBE_PORT", 0))
-    click.echo(f"{service} serves {only or 'rpc, events and relay'}")
+    click.echo(f"{service} serves {only or 'rpc, events, relay and jobs'}")
     try:
         signals.wait()
     finally:

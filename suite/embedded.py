@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -53,14 +54,14 @@ class Embedded:
             pool_size=CONNECTIONS_PER_SERVICE,
             rpc_workers=8,
             event_workers=4,
+            blobs=(self.folder / "blobs").resolve().as_uri(),
         )
         self._migrate(server, settings)
         transport = connect(settings.bus)
         self._host = Host(settings, transport, SERVICES)
         self._host.start()
-        app = create_app(
-            transport.caller(), Signer(settings.context_key), gateway_settings(), readiness=self.ready, streams=True
-        )
+        edge = replace(gateway_settings(), blobs=settings.blobs)
+        app = create_app(transport.caller(), Signer(settings.context_key), edge, readiness=self.ready, streams=True)
         self._http = HttpServer(app, "127.0.0.1", self.port)
         self.url = f"http://127.0.0.1:{self._http.port}"
 

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import importlib
+import sys
 import time
 from collections.abc import Sequence
 
+from chassis import blobs
 from chassis.bus.transport import Transport
 from chassis.clock import SystemClock
 from chassis.context import Signer
 from chassis.database import Database, make_engine
+from chassis.jobs import Job
+from chassis.jobs.launcher import Launcher
 from chassis.leader import Leader
 from chassis.service import Runtime, Service
 from chassis.settings import Settings
 from contracts.registry import registry
 
-KINDS = ("rpc", "events", "relay")
+KINDS = ("rpc", "events", "relay", "jobs")
 
 
 def definition_of(service: str) -> type[Service]:
@@ -44,8 +48,10 @@ class Host:
             )
             self.runtimes[service] = Runtime(definition_of(service), database, signer, transport.caller(), clock)
             self.runtimes[service].settings = settings
+            self.runtimes[service].blobs = blobs.connect(settings.blobs or blobs.default_location())
         self._running: object | None = None
         self._leaders: list[Leader] = []
+        self._launcher: Launcher | None = None
 
     def start(self) -> None:
         endpoints = [runtime.endpoint() for runtime in self.runtimes.values()]
@@ -62,6 +68,10 @@ class Host:
                 leader = Leader(runtime, self.transport.publisher(), self.settings.database_url(name, "ops"))
                 leader.start()
                 self._leaders.append(leader)
+        if "jobs" in self.kinds:
+            runtimes = [runtime for runtime in self.runtimes.values() if runtime.stores]
+            self._launcher = Launcher(runtimes, _command, self.settings.environment(), self.settings.job_places)
+            self._launcher.start()
 
     def ready(self) -> dict[str, bool]:
         """Each part by name: consumers registered, database reachable, connection to the bus up."""
@@ -76,13 +86,21 @@ class Host:
         """Take nothing new, finish what runs within `grace` seconds, then let go of everything."""
         for leader in self._leaders:
             leader.ask_to_stop()
+        if self._launcher is not None:
+            self._launcher.ask_to_stop()
         if self._running is not None:
             self._running.stop(grace)  # type: ignore[attr-defined]
         end = time.monotonic() + min(grace, 3)
+        if self._launcher is not None:
+            self._launcher.stop(min(grace, 2))
         for leader in self._leaders:
             leader.stop(max(0.0, end - time.monotonic()))
         for runtime in self.runtimes.values():
             runtime.database.close()
+
+
+def _command(job: Job, lease: str, descriptor: int) -> list[str]:
+    return [sys.executable, "-m", "suite.job", job.service, job.tenant, job.id, lease, str(descriptor)]
 
 
 def _reachable(runtime: Runtime) -> bool:

@@ -46,6 +46,7 @@ class Probes:
         age = Gauge("guanxi_unsent_age_seconds", "Age of the oldest of them", ["service"], registry=registry)
         parked = Gauge("guanxi_inbox", "Events that are parked or dead", ["service", "state"], registry=registry)
         sagas = Gauge("guanxi_sagas_overdue", "Sagas past their deadline", ["service"], registry=registry)
+        jobs = Gauge("guanxi_jobs", "Jobs by state, kept for thirty days", ["service", "state"], registry=registry)
         for name, runtime in self._host.runtimes.items():
             count, seconds = relay.backlog(runtime.database)
             waiting.labels(name).set(count)
@@ -55,6 +56,8 @@ class Probes:
                     "SELECT state, count(*) FROM inbox WHERE state IN ('parked', 'dead') GROUP BY state"
                 ):
                     parked.labels(name, row[0]).set(row[1])
+                for row in connection.exec_driver_sql("SELECT state, count(*) FROM jobs GROUP BY state"):
+                    jobs.labels(name, row[0]).set(row[1])
                 late = connection.exec_driver_sql(
                     "SELECT count(*) FROM sagas WHERE ended_at IS NULL AND deadline_at < now()"
                 ).scalar()

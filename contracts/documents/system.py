@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from contracts.documents import jobs
 from contracts.documents import parameters as p
 from contracts.documents.components import COMPONENTS, MAP, TEXT
 from contracts.documents.operations import READING, answer, json, problems, ref
@@ -19,12 +20,13 @@ TYPE_PATTERN = r"[a-z]+(\.[a-z-]+){0,2}(\.\*)?"
 
 def describe(schemas: Schemas, paths: dict[str, JSON]) -> None:
     """Add the fixed routes to `paths` and their schemas to the components."""
-    for name, schema in COMPONENTS.items():
+    for name, schema in (COMPONENTS | jobs.COMPONENTS).items():
         schemas.reference(name, lambda schema=schema: schema)  # type: ignore[misc]
     paths.update(_health())
     paths.update(_signing_in())
     paths.update(_reading(schemas))
     paths.update(_administration())
+    paths.update(jobs.paths(schemas.registry))
 
 
 def _route(
@@ -178,7 +180,11 @@ def _reading(schemas: Schemas) -> dict[str, JSON]:
 def _administration() -> dict[str, JSON]:
     which = _query("service", {"type": "string", "enum": list(SERVICES)}, "Of this service.", required=True)
     found: dict[str, JSON] = {}
-    for name, summary in (("inbox", "Events that are parked or dead"), ("sagas", "Work across services")):
+    for name, summary in (
+        ("inbox", "Events that are parked or dead"),
+        ("sagas", "Work across services"),
+        ("jobs", "Long work of everybody"),
+    ):
         state = _query("state", {"type": "string", "pattern": "^[a-z_]{1,40}$"}, "Only in this state.")
         parameters = [which, state, *p.shared("Limit", "After")]
         answers = answer(200, "A page of them.", ref("WorkList"))

@@ -9,8 +9,8 @@ import tomllib
 import pytest
 
 from contracts.registry import SERVICES
+from deploy.generate import kinds
 from suite.cli import main
-from suite.host import KINDS
 from tests.deploy.manifests import DEPLOY, JSON, ROOT, WORKLOADS, container, in_files, name, of_kind, template
 
 ALL = pytest.mark.parametrize("workload", of_kind(*WORKLOADS), ids=name)
@@ -26,7 +26,9 @@ def test_the_manifests_are_what_the_registry_says() -> None:
 
 def test_each_service_has_a_deployment_for_each_kind_of_work() -> None:
     found = {name(one): container(one)["args"] for one in of_kind("Deployment")}
-    wanted = {f"{service}-{kind}": ["serve", service, "--only", kind] for service in SERVICES for kind in KINDS}
+    wanted = {
+        f"{service}-{kind}": ["serve", service, "--only", kind] for service in SERVICES for kind in kinds(service)
+    }
     assert wanted.items() <= found.items()
     assert found.keys() - wanted.keys() == {"gateway", "gateway-streams"}
 
@@ -62,10 +64,18 @@ def test_every_pod_runs_without_privileges_or_a_token(workload: JSON) -> None:
 
 
 @ALL
-def test_every_pod_may_write_to_its_own_tmp_and_nowhere_else(workload: JSON) -> None:
-    (volume,) = template(workload)["spec"]["volumes"]
-    assert container(workload)["volumeMounts"] == [{"name": volume["name"], "mountPath": "/tmp"}]
-    assert volume["emptyDir"]["sizeLimit"]
+def test_every_pod_may_write_to_its_own_tmp_and_those_with_files_to_the_blobs(workload: JSON) -> None:
+    scratch, *shared = template(workload)["spec"]["volumes"]
+    mounts = [{"name": scratch["name"], "mountPath": "/tmp"}]
+    component = template(workload)["metadata"]["labels"]["app.kubernetes.io/component"]
+    if component in ("relay", "jobs", "http", "streams"):
+        (claim,) = of_kind("PersistentVolumeClaim")
+        assert shared == [{"name": "blobs", "persistentVolumeClaim": {"claimName": name(claim)}}]
+        mounts.append({"name": "blobs", "mountPath": "/blobs"})
+    else:
+        assert shared == []
+    assert container(workload)["volumeMounts"] == mounts
+    assert scratch["emptyDir"]["sizeLimit"]
 
 
 @ALL

@@ -1,0 +1,216 @@
+"""Big things outside the database: uploads, exports, error files, attachments. One port, by content.
+
+A key is the SHA-256 of the content. Each service and tenant has a space of its own, so equal files of two tenants are
+two blobs, and a service can tell by its own database (`hold`, `release`) which of its blobs are still needed.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Protocol
+from urllib.parse import unquote, urlsplit
+
+from sqlalchemy import Column, DateTime, MetaData, Table, Text, Uuid
+
+from chassis.bus import offload
+from chassis.errors import Problem, not_found
+from contracts.fields import parse_uuid
+
+if TYPE_CHECKING:
+    from chassis.database import Database, Work
+
+CHUNK = 256 * 1024
+# A blob is stored before the row that needs it; until then only its age protects it.
+SWEPT_AFTER = dt.timedelta(days=2)
+_KEY = re.compile(r"[0-9a-f]{64}")
+_SERVICE = re.compile(r"[a-z]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """`key` is the SHA-256 of the content in hexadecimal, `size` its bytes."""
+
+    key: str
+    size: int
+
+
+class Source(Protocol):
+    def read(self, size: int, /) -> bytes: ...
+
+
+class Blobs(Protocol):
+    """The blobs of one service and tenant."""
+
+    def put(self, stream: Source, *, at_most: int | None = None) -> Blob:
+        """Store a stream without holding it in memory; what is there already is not stored twice.
+
+        Raises Problem 413 `body_too_large` above `at_most` bytes."""
+
+    def open(self, key: str) -> IO[bytes]:
+        """The content, to be read and closed. Raises Problem 404."""
+
+    def size(self, key: str) -> int | None: ...
+
+    def delete(self, key: str) -> None: ...
+
+
+class Store(Protocol):
+    """Where an installation keeps its blobs."""
+
+    def of(self, service: str, tenant: str) -> Blobs: ...
+
+    def older_than(self, service: str, moment: dt.datetime) -> Iterator[tuple[str, str]]:
+        """Tenant and key of a service's blobs that were stored before the moment."""
+
+
+def connect(location: str) -> Store:
+    """The store at `file:///some/folder`. Raises ValueError for an address of another kind."""
+    parts = urlsplit(location)
+    if parts.scheme == "file" and parts.path.startswith("/") and not parts.netloc:
+        return Folder(Path(unquote(parts.path)))
+    raise ValueError(f"{location} is no place for blobs: give file:///folder")
+
+
+def default_location() -> str:
+    """A folder within the data folder."""
+    return (Path(os.environ.get("GUANXI_DATA") or ".guanxi") / "blobs").resolve().as_uri()
+
+
+class Folder:
+    """Blobs as files: `<root>/<service>/<tenant>/ab/cdef…`."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def of(self, service: str, tenant: str) -> Blobs:
+        if not _SERVICE.fullmatch(service):
+            raise ValueError(f"{service} is no service")
+        return _FolderBlobs(self.root / service / parse_uuid(tenant))
+
+    def older_than(self, service: str, moment: dt.datetime) -> Iterator[tuple[str, str]]:
+        for path in self.root.glob(f"{service}/*/*/*"):
+            try:
+                old = path.stat().st_mtime < moment.timestamp()
+            except FileNotFoundError:
+                continue
+            if old:
+                # What a killed process left of an upload has no key; it goes the same way.
+                yield path.parent.parent.name, path.parent.name + path.name
+
+
+class _FolderBlobs:
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def _path(self, key: str) -> Path:
+        # A key is made of hexadecimal digits only, so it cannot name anything outside of the folder.
+        if not _KEY.fullmatch(key):
+            raise not_found("file")
+        return self._folder / key[:2] / key[2:]
+
+    def put(self, stream: Source, *, at_most: int | None = None) -> Blob:
+        parts = self._folder / "in"
+        parts.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor, draft = tempfile.mkstemp(dir=parts)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                digest, size = copy(stream, file, at_most)
+                file.flush()
+                offload(os.fsync, file.fileno())
+            path = self._path(digest)
+            path.parent.mkdir(mode=0o700, exist_ok=True)
+            # Also over an equal one: its age starts anew, so that it is not swept before it is needed.
+            os.replace(draft, path)
+            offload(_sync_folder, path.parent)
+        except BaseException:
+            Path(draft).unlink(missing_ok=True)
+            raise
+        return Blob(digest, size)
+
+    def open(self, key: str) -> IO[bytes]:
+        try:
+            return self._path(key).open("rb")
+        except FileNotFoundError:
+            raise not_found("file") from None
+
+    def size(self, key: str) -> int | None:
+        try:
+            return self._path(key).stat().st_size
+        except FileNotFoundError:
+            return None
+
+    def delete(self, key: str) -> None:
+        path = self._path(key) if _KEY.fullmatch(key) else self._folder / "in" / Path(key).name.removeprefix("in")
+        path.unlink(missing_ok=True)
+
+
+def copy(stream: Source, file: IO[bytes], at_most: int | None) -> tuple[str, int]:
+    """Copy in chunks; the SHA-256 and the number of bytes. Raises Problem 413."""
+    digest, size = hashlib.sha256(), 0
+    while part := stream.read(CHUNK):
+        size += len(part)
+        if at_most is not None and size > at_most:
+            raise Problem(413, "body_too_large", f"A file may have at most {at_most} bytes here.")
+        digest.update(part)
+        file.write(part)
+    return digest.hexdigest(), size
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+# --- which blobs are needed
+
+
+def define(metadata: MetaData) -> None:
+    Table(
+        "blob_holds",
+        metadata,
+        Column("tenant_id", Uuid(as_uuid=False), primary_key=True),
+        Column("key", Text, primary_key=True),
+        Column("holder", Text, primary_key=True),
+        Column("held_at", DateTime(timezone=True), nullable=False),
+    )
+
+
+def hold(work: Work, key: str, holder: str) -> None:
+    """Say in this transaction that `holder` (`job:<id>`, `attachment:<id>`) needs a blob of this service."""
+    work.sql(
+        "INSERT INTO blob_holds (tenant_id, key, holder, held_at) VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING",
+        (work.tenant, key, holder, work.now),
+    )
+
+
+def release(work: Work, holder: str) -> None:
+    """The holder needs none of its blobs any more."""
+    work.sql("DELETE FROM blob_holds WHERE tenant_id = %s AND holder = %s", (work.tenant, holder))
+
+
+def sweep(store: Store, database: Database, service: str, now: dt.datetime) -> int:
+    """Delete the blobs of a service that nothing holds and that are older than two days. Returns how many."""
+    swept = 0
+    with database.operations() as connection:
+        connection.exec_driver_sql(
+            "DELETE FROM blob_holds AS h WHERE holder LIKE 'job:%%' AND NOT EXISTS"
+            " (SELECT 1 FROM jobs AS j WHERE j.tenant_id = h.tenant_id AND h.holder = 'job:' || j.id::text)"
+        )
+        for tenant, key in store.older_than(service, now - SWEPT_AFTER):
+            held: Any = connection.exec_driver_sql(
+                "SELECT EXISTS (SELECT 1 FROM blob_holds WHERE tenant_id = %s AND key = %s)", (tenant, key)
+            ).scalar()
+            if not held:
+                store.of(service, tenant).delete(key)
+                swept += 1
+    return swept
