@@ -6,6 +6,7 @@ import importlib
 from collections.abc import Callable
 from typing import Any
 
+import psycopg2.extensions
 from sqlalchemy import event
 
 from chassis.bus.wire import decode, encode
@@ -29,14 +30,22 @@ class Counted:
         self.runtimes: dict[str, Runtime] = {}
         for service in services:
             engine = make_engine(stack.settings.database_url(service, "app"))
-            event.listen(engine, "before_cursor_execute", self._statement)
+            # At the driver's cursor, because reads go to it without SQLAlchemy.
+            event.listen(engine, "connect", self._count)
             database = Database(engine, make_engine(stack.settings.database_url(service, "ops")), SystemClock(), None)
             definition = importlib.import_module(f"services.{service}.service").service
             self.runtimes[service] = Runtime(definition, database, self.signer, self, SystemClock())
 
-    def _statement(self, connection: Any, cursor: Any, statement: str, *_: Any) -> None:
-        self.statements.append(statement)
-        self.commits += statement.endswith("COMMIT")
+    def _count(self, connection: Any, _: Any) -> None:
+        counted = self
+
+        class Cursor(psycopg2.extensions.cursor):  # type: ignore[misc]
+            def execute(self, statement: Any, parameters: Any = None) -> None:
+                counted.statements.append(statement)
+                counted.commits += statement.endswith("COMMIT")
+                super().execute(statement, parameters)
+
+        connection.cursor_factory = Cursor
 
     def call(self, service: str, request: JSON, *, timeout: float) -> JSON:
         reply: JSON = decode(encode(self.runtimes[service].rpc(decode(encode(request)))))

@@ -20,7 +20,7 @@ SINGLE = (
 
 def report(rows: JSON, seconds: int) -> str:
     """Ours, the limit of the same run and the ratio, with what a request costs in statements."""
-    return "\n".join([*_head(seconds), *_requests(rows), *_orders(rows), *_events(rows)])
+    return "\n".join([*_head(seconds), *_requests(rows), *_orders(rows), *_events(rows), *_shares(rows)])
 
 
 def _head(seconds: int) -> list[str]:
@@ -95,3 +95,18 @@ def _events(rows: JSON) -> list[str]:
         "(goal: p99 30 ms).",
         "",
     ]
+
+
+def _shares(rows: JSON) -> list[str]:
+    create, order = rows["shares"]["create"], rows["shares"]["order at 25/s"]
+    lines = [
+        "## Where the time goes",
+        "",
+        "Processor milliseconds for one create, with what its event sets off everywhere, and for one whole order.",
+        f"{os.cpu_count()} cores have {1000 * (os.cpu_count() or 1):,} a second; the load takes its part of them too.",
+        "",
+        "| Part | One create | One order |",
+        "|---|---|---|",
+    ]
+    lines += [f"| {part} | {create[part]:.2f} | {order.get(part, 0):.2f} |" for part in create]
+    return [*lines, f"| all | {sum(create.values()):.2f} | {sum(order.values()):.2f} |", ""]

@@ -12,6 +12,7 @@ from bench import raw
 from bench.cost import Counted
 from bench.load import Orders, quantiles, wrk
 from bench.report import report
+from bench.shares import Shares
 from bench.stack import Stack
 
 HERE = Path(__file__).parent
@@ -43,12 +44,16 @@ def measure(stack: Stack, seconds: int) -> dict[str, Any]:
     url, token = stack.url, stack.token
     rows["read"] = wrk(f"{url}/v1/accounts/{accounts[0]}", seconds, token=token)
     rows["list"] = wrk(f"{url}/v1/accounts?limit=50", seconds, token=token)
-    rows["create"] = wrk(f"{url}/v1/accounts", seconds, token=token, body=CREATE)
-    _quiet(stack)
+    shares = Shares(stack)
+    with shares.of("create"):
+        rows["create"] = wrk(f"{url}/v1/accounts", seconds, token=token, body=CREATE)
+        _quiet(stack)
+        shares.units = rows["create"]["rate"] * seconds
     rows["lag"] = _event_lag(stack, accounts[0], seconds)
     _quiet(stack)
     rows["alone"] = _one_by_one(stack, accounts, products, 20)
-    rows["orders"] = _whole_orders(stack, accounts, products, 6 * seconds)
+    rows["orders"] = _whole_orders(stack, accounts, products, 6 * seconds, shares)
+    rows["shares"] = shares.found
     rows["cost"] = _cost(stack, accounts[0], products)
     return rows
 
@@ -130,7 +135,9 @@ def _one_by_one(stack: Stack, accounts: list[str], products: list[str], count: i
     return {"p50": p50, "p99": p99}
 
 
-def _whole_orders(stack: Stack, accounts: list[str], products: list[str], seconds: int) -> dict[str, Any]:
+def _whole_orders(
+    stack: Stack, accounts: list[str], products: list[str], seconds: int, shares: Shares
+) -> dict[str, Any]:
     """Orders created, placed and confirmed at a steady pace, and how far behind the slowest consumer ever was."""
     host, port = "127.0.0.1", stack.port
     best: dict[str, Any] = {}
@@ -139,10 +146,12 @@ def _whole_orders(stack: Stack, accounts: list[str], products: list[str], second
         behind = _Behind(stack)
         behind.start()
         began = time.monotonic()
-        load.run(min(seconds, 60) if rate == 25 else min(seconds, 20), rate)
-        took = time.monotonic() - began
-        worst = behind.stop()
-        _quiet(stack)
+        with shares.of(f"order at {rate}/s"):
+            load.run(min(seconds, 60) if rate == 25 else min(seconds, 20), rate)
+            took = time.monotonic() - began
+            worst = behind.stop()
+            _quiet(stack)
+            shares.units = len(load.placed)
         ids = [order for order, _ in load.placed]
         times = stack.sql(
             "sales",
