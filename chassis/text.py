@@ -6,22 +6,21 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-_SPECIAL = str.maketrans(
-    {
-        "ß": "ss",
-        "æ": "ae",
-        "Æ": "ae",
-        "ø": "o",
-        "Ø": "o",
-        "đ": "d",
-        "Đ": "d",
-        "ł": "l",
-        "Ł": "l",
-        "œ": "oe",
-        "Œ": "oe",
-        "ı": "i",
-    }
-)
+SPECIAL = {
+    "ß": "ss",
+    "æ": "ae",
+    "Æ": "ae",
+    "ø": "o",
+    "Ø": "o",
+    "đ": "d",
+    "Đ": "d",
+    "ł": "l",
+    "Ł": "l",
+    "œ": "oe",
+    "Œ": "oe",
+    "ı": "i",
+}
+_SPECIAL = str.maketrans(SPECIAL)
 
 
 def fold(value: str) -> str:

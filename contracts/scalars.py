@@ -289,7 +289,7 @@ class Money(Field):
 class Date(Field):
     """A calendar date without zone, `YYYY-MM-DD`."""
 
-    operators = ("eq", "ne", "in", "gt", "gte", "lt", "lte", "empty")
+    operators = ("eq", "ne", "in", "gt", "gte", "lt", "lte", "within", "empty")
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> dt.date:
         if not isinstance(value, str) or not re.fullmatch(r"\d{4}-\d{2}-\d{2}", value, re.ASCII):
@@ -310,7 +310,7 @@ class Date(Field):
 class Instant(Field):
     """A moment, RFC 3339; stored and answered in UTC."""
 
-    operators = ("eq", "ne", "gt", "gte", "lt", "lte", "empty")
+    operators = ("eq", "ne", "gt", "gte", "lt", "lte", "within", "empty")
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> dt.datetime:
         return parse_instant(value)

@@ -17,6 +17,7 @@ JSON = dict[str, Any]
 MOST_ITEMS = 500
 _STRUCTURES = (f.Money, f.Embedded, f.Parts, f.StringMap, f.Document)
 MEASURES = ("count", "sum", "avg", "min", "max")
+MOST_ORDERS, MOST_GROUPS = 5, 1_000
 BUCKETS = ("day", "week", "month", "quarter", "year")
 _ITEM_MEMBERS = {
     "create": ({"data"}, set()),
@@ -102,12 +103,14 @@ class RecordBodies:
             raise invalid({word: problem.detail}) from None
 
     def aggregate(self, body: Any) -> JSON:
-        """`{filter?, group_by?, measures}`; a measure is `{"fn": "sum", "field": "total"}`, a count may lack the field.
+        """`{filter?, group_by?, measures, order?, limit?}`; a measure is `{"fn": "sum", "field": "total"}`.
+
+        A count may lack the field.
 
         Which fields a measure makes sense of is for the service to say.
         """
         given = _object(body)
-        _only(given, {"filter", "group_by", "measures"})
+        _only(given, {"filter", "group_by", "measures", "order", "limit"})
         group_by, measures = given.get("group_by") or [], given.get("measures")
         if not isinstance(group_by, list) or len(group_by) > 5 or not all(self._is_group(word) for word in group_by):
             raise invalid({"group_by": "Must be a list of at most 5 fields, dates such as created_at:month."})
@@ -116,7 +119,14 @@ class RecordBodies:
         for index, measure in enumerate(measures):
             if not self._is_measure(measure):
                 raise invalid({f"measures.{index}": f"Must be fn, one of {', '.join(MEASURES)}, and a field."})
-        return {"where": [], "filter": _tree(given), "group_by": group_by, "measures": measures}
+        return {
+            "where": [],
+            "filter": _tree(given),
+            "group_by": group_by,
+            "measures": measures,
+            "order": _order(given),
+            "limit": _groups(given),
+        }
 
     def _is_measure(self, measure: Any) -> bool:
         if not isinstance(measure, dict) or not measure.keys() <= {"fn", "field"} or measure.get("fn") not in MEASURES:
@@ -191,6 +201,24 @@ def _tree(given: JSON) -> Any:
     if tree is not None and not isinstance(tree, dict):
         raise invalid({"filter": "Must be an object."})
     return tree
+
+
+def _order(given: JSON) -> Any:
+    """Names of groups and measures, `-` for descending; which there are is for the service to say."""
+    order = given.get("order")
+    if order is not None and not (
+        isinstance(order, list) and len(order) <= MOST_ORDERS and all(isinstance(word, str) for word in order)
+    ):
+        raise invalid({"order": f"Must be a list of at most {MOST_ORDERS} groups and measures, such as -count."})
+    return order
+
+
+def _groups(given: JSON) -> Any:
+    limit = given.get("limit")
+    limit = int(limit) if isinstance(limit, float) and limit.is_integer() else limit
+    if limit is not None and (type(limit) is not int or not 1 <= limit <= MOST_GROUPS):
+        raise invalid({"limit": f"Must be a whole number from 1 to {MOST_GROUPS}."})
+    return limit
 
 
 def _errors_of(check: Callable[[Any], Any], value: Any, name: str) -> list[JSON]:

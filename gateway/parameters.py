@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -13,8 +14,10 @@ from marshmallow import ValidationError
 from chassis.errors import Problem, bad_request
 from contracts import fields as f
 from contracts.documents.parameters import MOST_IN, sort_schema
-from contracts.documents.schemas import expandable, filterable
+from contracts.documents.schemas import comparable, expandable
+from contracts.periods import period
 from contracts.records import Record
+from contracts.registry import registry
 
 MOST_PARAMETERS = 100
 MAX_PAGE = 200
@@ -127,7 +130,12 @@ class Listing:
 
     def __init__(self, record: type[Record]) -> None:
         declared = record.declared()
-        self.filters = {"id": declared["id"], **filterable(record)}
+        self.filters = comparable(record)
+        self._references = {
+            name.removesuffix("_id"): registry.records[field.target]
+            for name, field in declared.items()
+            if isinstance(field, f.Ref) and field.target in registry.records
+        }
         self._sorts = re.compile(sort_schema(record)["pattern"], re.ASCII)
         self.fields = frozenset(declared)
         self.expands = frozenset(expandable(record))
@@ -175,19 +183,15 @@ class Listing:
         return {"where": [], "filter": None, **dict.fromkeys(LIST_WORDS), "limit": DEFAULT_PAGE}
 
     def sort(self, text: str) -> str:
-        if not self._sorts.fullmatch(text):
-            raise bad("sort", "Must be sortable fields such as -created_at, parted by a comma.")
+        names = [word.removeprefix("-") for word in text.split(",")]
+        if not self._sorts.fullmatch(text) or len(set(names)) < len(names):
+            raise bad("sort", "Must be one to four different fields such as -created_at, parted by commas.")
         return text
 
     def condition(self, name: str, text: str) -> list[str]:
         """`amount.gte=1000` as `["amount", "gte", "1000"]`, after its value was read as the field reads it."""
-        field_name, dot, operator = name.partition(".")
-        field = self.filters.get(field_name)
-        if field is None:
-            raise unknown(name)
-        if not dot:
-            operator = "eq"
-        if operator not in field.operators:
+        field_name, field, operator = self._field(name)
+        if field is None or operator not in field.operators:
             raise unknown(name)
         try:
             _check(field, operator, text)
@@ -195,12 +199,25 @@ class Listing:
             raise bad(name, _first(error.messages)) from None
         return [field_name, operator, text]
 
+    def _field(self, name: str) -> tuple[str, f.Field | None, str]:
+        """The field that a parameter names, of this record (`total.gte`) or of one it refers to (`account.city.in`)."""
+        first, dot, rest = name.partition(".")
+        if first in self.filters:
+            return first, self.filters[first], rest if dot else "eq"
+        inner, dot, operator = rest.partition(".")
+        target = self._references.get(first)
+        field = target.declared().get(inner) if target else None
+        return f"{first}.{inner}", field, operator if dot else "eq"
+
 
 def _check(field: f.Field, operator: str, text: str) -> None:
     if operator == "empty":
         _flag(text)
     elif operator in ("contains", "starts"):
         _PHRASE.deserialize(text)
+    elif operator == "within":
+        # Only whether it is one: which days it means, the service knows, which has the clock.
+        period(text, dt.date(2026, 1, 1))
     elif operator == "in":
         values = text.split(",")
         if len(values) > MOST_IN or not all(values):

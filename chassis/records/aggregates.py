@@ -1,14 +1,16 @@
-"""Counts and sums of a list by groups: `{filter, group_by, measures}`."""
+"""Counts and sums of a list by groups: `{filter, group_by, measures, order, limit}`."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from chassis import zones
 from chassis.errors import bad_request
-from chassis.permissions import hidden
+from chassis.records import counting
 from chassis.records.filters import Conditions
-from chassis.records.lists import branches_of, selection
+from chassis.records.lists import branches_of, united
 from contracts import fields as f
 
 if TYPE_CHECKING:
@@ -29,77 +31,111 @@ BUCKETS = ("day", "week", "month", "quarter", "year")
 MOST_GROUPS = 1_000
 
 
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A group or a measure: its name in the answer and in `order`, and its SQL."""
+
+    name: str
+    sql: str
+    values: tuple[Any, ...] = ()
+
+
 def run(work: Work, store: Store[Any], params: JSON) -> JSON:
-    """`{items: [{group: {…}, measures: {…}}]}`, at most 1,000 groups, ordered by group.
+    """`{items: [{group: {…}, measures: {…}}], more}`, by default ordered by group; `more`: there are groups beyond.
 
     Sums and averages of money are grouped by currency as well: different currencies are never added.
     """
-    conditions = Conditions(store.stored, hidden(work.context, store.name))
-    where, parameters = selection(work, conditions, params)
-    groups: list[tuple[str, str]] = []
-    for name in params.get("group_by") or []:
-        groups.append((name, _group(conditions, name)))
-    measures: list[tuple[str, str, Any]] = []
+    conditions = Conditions(work, store)
+    chosen = conditions.select(params)
+    groups: list[Column] = []
+    for name in dict.fromkeys(params.get("group_by") or []):
+        groups.append(_group(work, conditions, name))
+    measures: list[Column] = []
     for measure in params.get("measures") or [{"fn": "count"}]:
-        label, sql, field = _measure(conditions, measure)
-        measures.append((label, sql, field))
+        made, field = _measure(conditions, measure)
+        if made not in measures:
+            measures.append(made)
         if isinstance(field, f.Money):
-            currency = f'"{measure["field"]}_currency"'
-            if (f"{measure['field']}.currency", currency) not in groups:
-                groups.append((f"{measure['field']}.currency", currency))
+            name = measure["field"]
+            currency = Column(f"{name}.currency", f't."{name}_currency"')
+            if currency not in groups:
+                groups.append(currency)
+    limit = _limit(params.get("limit"))
+    order = _order(params.get("order"), groups, measures)
     branches = branches_of(work, store)
     if not branches:
-        return {"items": []}
+        return {"items": [], "more": False}
     # A principal's branches never overlap, so their rows can be counted side by side.
-    rows_sql = " UNION ALL ".join(
-        f'SELECT * FROM "{store.table}" WHERE {where}{condition}' for condition, _ in branches
-    )
-    values = [value for _, own in branches for value in (*parameters, *own)]
-    columns = [sql for _, sql in groups] + [sql for _, sql, _ in measures]
-    positions = ", ".join(str(index + 1) for index in range(len(groups)))
-    by = f" GROUP BY {positions} ORDER BY {positions}" if groups else ""
-    rows = work.sql(f"SELECT {', '.join(columns)} FROM ({rows_sql}) AS chosen{by} LIMIT {MOST_GROUPS}", values).all()
-    items = []
-    for row in rows:
-        items.append(
-            {
-                "group": {name: _plain(value) for (name, _), value in zip(groups, row, strict=False)},
-                "measures": {
-                    label: _plain(value) for (label, _, _), value in zip(measures, row[len(groups) :], strict=True)
-                },
-            }
-        )
-    return {"items": items}
+    inner, values = united(store, "t.*", branches, [*chosen.indexed, *chosen.others])
+    columns = [*groups, *measures]
+    by = f" GROUP BY {', '.join(str(index + 1) for index in range(len(groups)))}" if groups else ""
+    statement = f"SELECT {', '.join(one.sql for one in columns)} FROM ({inner}) AS t{by}{order} LIMIT {limit + 1}"
+    rows = counting.in_time(work, statement, [*(value for one in columns for value in one.values), *values])
+    items = [
+        {
+            "group": {one.name: _plain(value) for one, value in zip(groups, row, strict=False)},
+            "measures": {one.name: _plain(value) for one, value in zip(measures, row[len(groups) :], strict=True)},
+        }
+        for row in rows[:limit]
+    ]
+    return {"items": items, "more": len(rows) > limit}
 
 
-def _group(conditions: Conditions, word: Any) -> str:
-    name, _, bucket = str(word).partition(":")
-    mapping = conditions.mapping(name)
-    if bucket:
-        if bucket not in BUCKETS or not isinstance(mapping.field, (f.Date, f.Instant)):
+def _limit(given: Any) -> int:
+    limit = MOST_GROUPS if given is None else given
+    if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= MOST_GROUPS:
+        raise bad_request("bad_parameter", f"An answer has 1 to {MOST_GROUPS} groups.", "limit")
+    return limit
+
+
+def _order(words: Any, groups: list[Column], measures: list[Column]) -> str:
+    """By the named groups and measures, `-` for descending; then by group, so that the answer is always the same."""
+    places = {one.name: index + 1 for index, one in enumerate([*groups, *measures])}
+    sorts: dict[int, str] = {}
+    for word in words or []:
+        name, way = str(word).removeprefix("-"), "DESC NULLS LAST" if str(word).startswith("-") else "ASC"
+        if name not in places:
             raise bad_request(
-                "bad_parameter", f"{word}: buckets are {', '.join(BUCKETS)} of dates and instants.", "group_by"
+                "bad_parameter", f"{name} is neither a group nor a measure: {', '.join(places)}.", "order"
             )
-        # Days begin at midnight UTC, whatever the server's own zone is.
-        zone = " AT TIME ZONE 'UTC'" if isinstance(mapping.field, f.Instant) else ""
-        return f"date_trunc('{bucket}', \"{name}\"{zone})::date"
-    return f'"{name}"'
+        sorts.setdefault(places[name], way)
+    for index in range(len(groups)):
+        sorts.setdefault(index + 1, "ASC")
+    return f" ORDER BY {', '.join(f'{place} {way}' for place, way in sorts.items())}" if sorts else ""
 
 
-def _measure(conditions: Conditions, measure: Any) -> tuple[str, str, Any]:
+def _group(work: Work, conditions: Conditions, word: Any) -> Column:
+    name, _, bucket = str(word).partition(":")
+    operand = conditions.operand(name)
+    if not operand.shown or isinstance(operand.field, (f.Texts, f.Money)):
+        raise bad_request("bad_parameter", f"{word} cannot be grouped by.", "group_by")
+    if not bucket:
+        return Column(word, operand.shown)
+    if bucket not in BUCKETS or not isinstance(operand.field, (f.Date, f.Instant)):
+        raise bad_request(
+            "bad_parameter", f"{word}: buckets are {', '.join(BUCKETS)} of dates and instants.", "group_by"
+        )
+    if isinstance(operand.field, f.Date):
+        return Column(word, f"date_trunc('{bucket}', {operand.shown}::timestamp)::date")
+    # An instant falls on a day of the tenant's zone; weeks begin on Monday.
+    zone = zones.zone(work.context.zone).key
+    return Column(word, f"date_trunc('{bucket}', {operand.shown} AT TIME ZONE %s)::date", (zone,))
+
+
+def _measure(conditions: Conditions, measure: Any) -> tuple[Column, f.Field | None]:
     if not isinstance(measure, dict) or measure.get("fn") not in list(MEASURED) or set(measure) - {"fn", "field"}:
         raise bad_request(
             "bad_parameter", f"A measure is {{fn, field?}} with fn one of {', '.join(MEASURED)}.", "measures"
         )
     function = measure["fn"]
     if function == "count" and "field" not in measure:
-        return "count", "count(*)", None
+        return Column("count", "count(*)"), None
     name = measure.get("field")
-    mapping = conditions.by_name.get(name) if isinstance(name, str) else None
-    if mapping is None or not isinstance(mapping.field, MEASURED[function]):
+    operand = conditions.operand(name)
+    if not operand.shown or not isinstance(operand.field, MEASURED[function]):
         raise bad_request("bad_parameter", f"{function} of {name} cannot be computed.", "measures")
-    inner = f'"{name}"' if function != "avg" else f'"{name}"::numeric'
-    return f"{function}_{name}", f"{function}({inner})", mapping.field if function != "count" else None
+    inner = operand.shown + ("::numeric" if function == "avg" else "")
+    return Column(f"{function}_{name}", f"{function}({inner})"), None if function == "count" else operand.field
 
 
 def _plain(value: Any) -> Any:

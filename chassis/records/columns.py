@@ -26,7 +26,11 @@ class Mapping:
     into: Callable[[Any], tuple[Any, ...]]
     out: Callable[[tuple[Any, ...]], Any]
     key: str
-    """The column that filters and sorts use."""
+    """The name of the column that filters and sorts use."""
+
+    @property
+    def key_column(self) -> Column[Any]:
+        return next(column for column in self.columns if column.name == self.key)
 
 
 def _json(value: Any) -> str:

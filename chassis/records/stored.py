@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from sqlalchemy import Column, ForeignKeyConstraint, Index, MetaData, Table, Uuid
+from sqlalchemy import Column, ForeignKeyConstraint, Index, MetaData, Table, Uuid, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.schema import SchemaItem
 
@@ -23,6 +23,7 @@ NAMING = {
     "pk": "pk_%(table_name)s",
 }
 _metadata: dict[str, MetaData] = {}
+DATED = ("created_at", "updated_at")
 REQUIRED = ("version", "created_at", "created_by", "updated_at", "updated_by", "external_ids", "custom")
 
 
@@ -47,6 +48,7 @@ class Stored:
     record: ClassVar[type[Record]]
     table: ClassVar[Table]
     mappings: ClassVar[tuple[Mapping, ...]]
+    by_name: ClassVar[dict[str, Mapping]]
     plan: ClassVar[tuple[tuple[str, int, int, Callable[[Any], Any] | None], ...]]
     """How a row becomes wire: field, first column, width, conversion (None: as it comes from the driver)."""
     insert_only: ClassVar[bool] = False
@@ -57,6 +59,7 @@ class Stored:
         super().__init_subclass__(**options)
         cls.record = record
         cls.mappings = tuple(map_field(name, field) for name, field in record.declared().items())
+        cls.by_name = {mapping.name: mapping for mapping in cls.mappings}
         columns: list[SchemaItem] = [Column("tenant_id", Uuid(as_uuid=False), primary_key=True)]
         for mapping in cls.mappings:
             for column in mapping.columns:
@@ -164,11 +167,26 @@ def _conversion(mapping: Mapping) -> Callable[[Any], Any]:
 
 
 def _indexes(cls: type[Stored], name: str) -> list[Index]:
-    """One index for each declared filter or sort, led by the tenant and ended by the id, so that pages are ranges."""
+    """One index for each declared filter or sort, led by the tenant and ended by the id, so that pages are ranges.
+
+    Sorts have one more by owner and one by team: who sees only those pages through them, and through no others.
+    """
     indexes = []
     for mapping in cls.mappings:
-        if mapping.field.filter or mapping.field.sort:
+        if mapping.field.filter or mapping.field.sort or mapping.name in DATED:
             indexes.append(Index(f"ix_{name}_{mapping.name}", "tenant_id", mapping.key, "id"))
+        if mapping.field.sort:
+            for whose in ("owner_id", "team_id"):
+                indexes.append(
+                    Index(
+                        f"ix_{name}_{whose.removesuffix('_id')}_{mapping.name}",
+                        "tenant_id",
+                        whose,
+                        mapping.key,
+                        "id",
+                        postgresql_where=text(f"{whose} IS NOT NULL"),
+                    )
+                )
     return indexes
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from contracts import fields as f
 from contracts.documents.operations import ref
 from contracts.documents.schemas import page
+from contracts.periods import PATTERN as PERIOD
 
 JSON = dict[str, Any]
 
@@ -106,7 +107,7 @@ COMPONENTS: dict[str, JSON] = {
             )
         }
     ),
-    "Aggregate": _thing({"items": _list_of(MAP)}),
+    "Aggregate": _thing({"items": _list_of(MAP), "more": {"type": "boolean"}}),
     "Login": _thing(
         {
             "tenant": {"type": "string", "minLength": 1, "maxLength": 64, "pattern": f.NAME_PATTERN},
@@ -213,6 +214,12 @@ COMPONENTS: dict[str, JSON] = {
         },
         {"fields": _list_of(ref("FieldMetadata")), "choices": _list_of(_thing({"value": TEXT, "label": ref("Label")}))},
     ),
+    "Period": {
+        "type": "string",
+        "description": "A stretch of days in the tenant's zone: `today`, `this-quarter`, `last-30-days`, "
+        "`2026-01-01..2026-03-31`. Weeks begin on Monday.",
+        "pattern": PERIOD,
+    },
     "Phrase": {"type": "string", "minLength": 1, "maxLength": 200, "pattern": f.NAME_PATTERN},
     "Nothing": {
         "type": "object",

@@ -8,7 +8,7 @@ from typing import Any
 from marshmallow import missing
 
 from contracts import fields as f
-from contracts.documents.schemas import filterable, sortable
+from contracts.documents.schemas import filterable, orderable, sortable
 from contracts.records import Part, Record
 from contracts.registry import Registry, registry
 
@@ -20,16 +20,18 @@ def collection_metadata(
 ) -> JSON:
     """One collection: its fields, commands and queries.
 
+    What is not `indexed` filters and sorts within a row budget.
     `context_actions` says what the asking principal may do, `{"update": "own", "place": "all"}`: action to scope.
     """
-    filters, sorts = filterable(record), sortable(record)
+    filters, sorts, orders = filterable(record), sortable(record), orderable(record)
     fields = []
     for name, field in record.declared().items():
         fields.append(
             {
                 **field_metadata(name, field),
-                "filters": list(field.operators) if name in filters else [],
-                "sort": name in sorts,
+                "filters": list(field.operators),
+                "sort": name in orders,
+                "indexed": {"filter": name in filters, "sort": name in sorts},
                 "search": field.search,
                 "pii": field.pii,
             }

@@ -6,7 +6,7 @@ from typing import Any
 
 from contracts import fields as f
 from contracts.documents import parameters as p
-from contracts.documents.schemas import Schemas, filterable, nullable, page
+from contracts.documents.schemas import Schemas, comparable, nullable, page
 from contracts.records import Command, Query, Record
 
 JSON = dict[str, Any]
@@ -15,6 +15,14 @@ READING = (400, 401, 403, 406, 429, 500, 503, 504)
 WRITING = (*READING, 409, 413, 415, 422, 428)
 SIMPLE = (f.Integer, f.Number, f.Money)
 ORDERED = (*SIMPLE, f.Date, f.Instant)
+GROUPED = (f.Text, f.Choice, f.Boolean, f.Ref, f.Date, f.Instant)
+BUCKETS = ("day", "week", "month", "quarter", "year")
+MOST_GROUPS = 1_000
+ORDER = "Groups and measures by their names in the answer, `-` for descending: `-sum_total`, `status`."
+BEYOND = (
+    "Fields without a parameter here have no index: they filter in the same way within a row budget, and are refused "
+    "with 422 `row_budget` beyond it. So do fields of records that this one refers to: `account.name=…`."
+)
 
 
 class Collection:
@@ -80,7 +88,8 @@ class Collection:
             *p.filters(self.record),
         ]
         answers = answer(200, "A page of records.", self.schemas.list_of(self.record))
-        self._add(self.base, "get", "list", f"List: {self.label}", answers, (*READING, 422), parameters=parameters)
+        errors, summary = (*READING, 422), f"List: {self.label}"
+        self._add(self.base, "get", "list", summary, answers, errors, parameters=parameters, description=BEYOND)
 
     def _search(self) -> None:
         body: JSON = {
@@ -271,9 +280,9 @@ class Collection:
 
     def _aggregate(self) -> None:
         declared = self.record.declared()
-        groups = [
-            name for name, field in filterable(self.record).items() if not isinstance(field, (f.Instant, *SIMPLE))
-        ]
+        groups = [name for name, field in comparable(self.record).items() if isinstance(field, GROUPED)]
+        dates = [name for name in groups if isinstance(declared[name], (f.Date, f.Instant))]
+        by = [*groups, *(f"{name}:{bucket}" for name in dates for bucket in BUCKETS)]
         properties: JSON = {
             "filter": nullable(p.filter_tree(self.record, self.schemas)),
             "measures": {
@@ -282,11 +291,10 @@ class Collection:
                 "maxItems": 20,
                 "items": {"anyOf": [_measure(["count"]), *_field_measures(declared)]},
             },
+            "group_by": nullable({"type": "array", "maxItems": 5, "items": {"type": "string", "enum": by}}),
+            "order": nullable({"type": "array", "maxItems": 5, "items": {"type": "string"}, "description": ORDER}),
+            "limit": nullable({"type": "integer", "minimum": 1, "maximum": MOST_GROUPS, "default": MOST_GROUPS}),
         }
-        if groups:
-            properties["group_by"] = nullable(
-                {"type": "array", "maxItems": 5, "items": {"type": "string", "enum": groups}}
-            )
         schema = {"type": "object", "required": ["measures"], "additionalProperties": False, "properties": properties}
         answers = answer(200, "One row for each group.", ref("Aggregate"))
         errors = (*READING, 413, 415, 422)

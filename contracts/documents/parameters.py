@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from contracts import fields as f
-from contracts.documents.schemas import Schemas, expandable, filterable, sortable
+from contracts.documents.schemas import Schemas, comparable, expandable, filterable, orderable, sortable
 from contracts.records import Record
 
 JSON = dict[str, Any]
@@ -15,6 +15,10 @@ ITEM_PATTERN = r"^[^,\x00-\x20\x7f]([^,\x00-\x1f\x7f]*[^,\x00-\x20\x7f])?$"
 KEY_PATTERN = r"^[^/\x00-\x20\x7f\ufffd]([^/\x00-\x1f\x7f\ufffd]*[^/\x00-\x20\x7f\ufffd])?$"
 DECIMAL_PATTERN = r"^-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,10})?$"
 MOST_IN = 200
+MOST_SORTS = 4
+
+APART = ("in", "empty", "contains", "starts", "within")
+"""Operators that take something else than one value of the field."""
 
 AFTER: JSON = {"type": "string", "minLength": 1, "maxLength": 2000, "pattern": "^[A-Za-z0-9_=-]+$"}
 
@@ -92,14 +96,16 @@ def selection(record: type[Record]) -> list[JSON]:
 
 
 def sort_schema(record: type[Record]) -> JSON:
-    """One or two different sortable fields, parted by a comma; a leading `-` means descending."""
-    names = sortable(record)
-    ways = [f"-?{name}(,-?({'|'.join(other for other in names if other != name)}))?" for name in names]
-    return {"type": "string", "pattern": f"^({'|'.join(ways)})$", "x-sortable": names}
+    """One to four different fields, parted by commas; a leading `-` means descending. `x-sortable` have an index."""
+    way = f"-?({'|'.join(orderable(record))})"
+    return {"type": "string", "pattern": f"^{way}(,{way}){{0,{MOST_SORTS - 1}}}$", "x-sortable": sortable(record)}
 
 
 def sort(record: type[Record]) -> JSON:
-    description = "One or two fields, parted by a comma; `-` before one sorts it in descending order."
+    description = (
+        f"One to {MOST_SORTS} different fields, parted by commas; `-` before one sorts it in descending order. "
+        "Those that are not in `x-sortable` have no index: their lists are refused with 422 beyond the row budget."
+    )
     return {
         "name": "sort",
         "in": "query",
@@ -128,11 +134,13 @@ def filters(record: type[Record]) -> list[JSON]:
 
 
 def operand(field: f.Field, operator: str) -> JSON:
-    """What a field is compared with: its own kind of value, a list of them, a phrase, or true and false."""
+    """What a field is compared with: its own kind of value, a list of them, a phrase, days, or true and false."""
     if operator == "empty":
         return {"type": "boolean"}
     if operator in ("contains", "starts"):
         return {"$ref": "#/components/schemas/Phrase"}
+    if operator == "within":
+        return {"$ref": "#/components/schemas/Period"}
     value = _value(field)
     if operator != "in":
         return value
@@ -173,7 +181,8 @@ def filter_tree(record: type[Record], schemas: Schemas) -> JSON:
         branches = [_only({"and": several}), _only({"or": several}), _only({"not": again})]
         for (_, operators), (schema, names) in _comparisons(record).items():
             branches.append(_comparison(operators, schema, names))
-        return {"anyOf": branches, "description": "A tree of `and`, `or` and `not` over comparisons of one field each."}
+        text = "A tree of `and`, `or` and `not` over comparisons of one field each, or of one behind a reference."
+        return {"anyOf": branches, "description": text}
 
     return schemas.reference(name, make)
 
@@ -197,9 +206,9 @@ def _only(properties: JSON) -> JSON:
 def _comparisons(record: type[Record]) -> dict[tuple[str, tuple[str, ...]], tuple[JSON, list[str]]]:
     """Fields that are compared with the same kind of value by the same operators, together."""
     groups: dict[tuple[str, tuple[str, ...]], tuple[JSON, list[str]]] = {}
-    for name, field in filterable(record).items():
-        plain = tuple(operator for operator in field.operators if operator not in ("in", "empty", "contains", "starts"))
-        for operators in (plain, ("contains", "starts"), ("in",), ("empty",)):
+    for name, field in comparable(record).items():
+        plain = tuple(operator for operator in field.operators if operator not in APART)
+        for operators in (plain, ("contains", "starts"), ("in",), ("within",), ("empty",)):
             if operators and set(operators) <= set(field.operators):
                 schema = operand(field, operators[0])
                 groups.setdefault((repr(schema), operators), (schema, []))[1].append(name)

@@ -231,13 +231,24 @@ def expandable(record: type[Record]) -> list[str]:
 
 # What every record can be filtered and sorted by without declaring it; `number` counts where a record has one.
 STANDARD = ("id", "number", "created_at", "updated_at")
+SORTED = (f.Text, f.Number, f.Integer, f.Money, f.Date, f.Instant, f.Boolean, f.Choice)
 
 
 def filterable(record: type[Record]) -> dict[str, f.Field]:
     """Fields that lists filter by an index."""
-    declared = record.declared()
-    return {name: field for name, field in declared.items() if field.operators and (field.filter or name in STANDARD)}
+    return {name: field for name, field in comparable(record).items() if field.filter or field.sort or name in STANDARD}
+
+
+def comparable(record: type[Record]) -> dict[str, f.Field]:
+    """Fields that lists filter by: those without an index within a row budget."""
+    return {name: field for name, field in record.declared().items() if field.operators}
 
 
 def sortable(record: type[Record]) -> list[str]:
+    """Fields that lists sort by an index."""
     return [name for name, field in record.declared().items() if field.sort or name in STANDARD]
+
+
+def orderable(record: type[Record]) -> list[str]:
+    """Fields that lists sort by: those without an index within a row budget."""
+    return [name for name, field in record.declared().items() if isinstance(field, SORTED) or name == "id"]

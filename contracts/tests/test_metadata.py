@@ -50,7 +50,10 @@ def test_lines_tell_their_own_fields() -> None:
 def test_a_list_learns_what_filters_and_sorts() -> None:
     assert "gte" in FIELDS["total"]["filters"]
     assert FIELDS["total"]["sort"]
-    assert FIELDS["reason_detail"]["filters"] == []
+    assert FIELDS["total"]["indexed"] == {"filter": True, "sort": True}
+    assert "contains" in FIELDS["reason_detail"]["filters"]
+    assert FIELDS["reason_detail"]["indexed"] == {"filter": False, "sort": False}
+    assert FIELDS["lines"]["filters"] == []
     assert FIELDS["created_at"]["sort"]
 
 

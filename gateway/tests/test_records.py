@@ -52,7 +52,13 @@ def test_a_list_becomes_one_query(client, bus):
         "email.contains=@example",
         "name.starts=%E5%85%B3",
         f"owner_id={USER}",
+        "created_at.within=this-quarter",
+        "next_action_on.within=2026-01-01..2026-02-28",
+        "phone.contains=49",
+        "owner.name=Ann",
+        "team.name.starts=S",
         "sort=-name",
+        "sort=-city,name,phone,-kind",
         "limit=200",
         "",
     ],
@@ -200,9 +206,19 @@ def test_bulk_passes_its_items_on_even_when_one_is_invalid_by_contract(client, b
 
 
 def test_an_aggregate_passes_groups_and_measures_on(client, bus):
-    body = {"group_by": ["status", "ordered_on:month"], "measures": [{"fn": "count"}, {"fn": "sum", "field": "total"}]}
+    body = {
+        "group_by": ["status", "ordered_on:month"],
+        "measures": [{"fn": "count"}, {"fn": "sum", "field": "total"}],
+        "order": ["-sum_total"],
+        "limit": 10,
+    }
     client.simulate_post("/v1/orders/aggregate", json=body)
-    assert bus.last["params"] == {"record": "sales.order", "where": [], "filter": None, **body}
+    assert bus.last["params"] == {
+        "record": "sales.order",
+        "where": [],
+        "filter": None,
+        **body,
+    }
 
 
 def test_a_refusal_of_a_service_keeps_its_code_its_fields_and_its_further_members(client, bus):

@@ -1,0 +1,159 @@
+"""What a name in a filter, a sort or a group stands for: a field of the record, or of one that it refers to.
+
+`account.city` looks through `account_id`. Within the service that is the other record itself; across services it is the
+minimal copy that events keep here. Either way only records that the principal may read count, without what is hidden
+from him: nobody learns by filtering what he could not read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from chassis.errors import Problem, bad_request
+from chassis.permissions import hidden, scope
+from chassis.records.folding import folded
+from chassis.records.stored import table_name
+from contracts import fields as f
+from contracts.registry import registry
+
+if TYPE_CHECKING:
+    from chassis.database import Work
+    from chassis.records.columns import Mapping
+    from chassis.records.store import Store
+    from contracts.records import Record
+
+STANDARD = ("id", "number", "created_at", "updated_at")
+SORTED = (f.Text, f.Number, f.Integer, f.Money, f.Date, f.Instant, f.Boolean, f.Choice)
+_CASTS: tuple[tuple[type[f.Field], str], ...] = (
+    (f.Ref, "uuid"),
+    (f.Integer, "bigint"),
+    (f.Number, "numeric"),
+    (f.Date, "date"),
+    (f.Instant, "timestamptz"),
+    (f.Boolean, "boolean"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Operand:
+    """`column` is the SQL of the value that is compared and sorted by, in terms of the row `t`.
+
+    `indexed`: an index serves it, so that it needs no row budget. `folded`: it is text that was folded, and so must be
+    what it is compared with. `around` is the SQL that a comparison stands in, `("EXISTS (… AND ", parameters)`, where
+    the value is another record's.
+    """
+
+    name: str
+    field: f.Field
+    column: str
+    indexed: bool
+    folded: bool = False
+    nullable: bool = True
+    kind: type = str
+    shown: str = ""
+    """The SQL of the value as it is shown; for groups."""
+    around: tuple[str, tuple[Any, ...]] | None = None
+
+
+def operand_of(work: Work, store: Store[Any], name: Any) -> Operand:
+    """The operand of a name, or a 400 that names it. What is hidden from the principal is unknown here."""
+    if not isinstance(name, str):
+        raise _unknown(store.record, name)
+    first, dot, rest = name.partition(".")
+    concealed = hidden(work.context, store.name)
+    if dot:
+        reference = store.record.declared().get(f"{first}_id")
+        if not isinstance(reference, f.Ref) or not reference.target or f"{first}_id" in concealed:
+            raise _unknown(store.record, name)
+        return _beyond(work, store, name, reference, rest)
+    mapping = store.stored.by_name.get(name)
+    if mapping is None or name in concealed:
+        raise _unknown(store.record, name)
+    return _of_mapping(mapping, name, "t")
+
+
+def _unknown(record: type[Record], name: Any) -> Problem:
+    return bad_request("unknown_parameter", f"{name} is not a field of {record.collection}.", str(name))
+
+
+def _refused(name: str, why: str = "") -> Problem:
+    return bad_request("not_filterable", f"{name} cannot be used in filters or sorts.{why}", name)
+
+
+def _of_mapping(mapping: Mapping, name: str, row: str) -> Operand:
+    field = mapping.field
+    if not field.operators:
+        raise _refused(name)
+    shown = f'{row}."{mapping.name}"'
+    declared = field.filter or field.sort or mapping.name in STANDARD
+    key = mapping.key_column
+    column = f'{row}."{mapping.key}"'
+    text = mapping.key != mapping.name
+    if not declared and _is_folded(field):
+        column, text = folded(column), True
+    return Operand(name, field, column, declared, text, bool(key.nullable), key.type.python_type, shown)
+
+
+def _is_folded(field: f.Field) -> bool:
+    return isinstance(field, f.Text) and not isinstance(field, f.Currency)
+
+
+def _beyond(work: Work, store: Store[Any], name: str, reference: f.Ref, inner: str) -> Operand:
+    target = registry.records.get(reference.target)
+    field = target.declared().get(inner) if target else None
+    if field is None or inner in hidden(work.context, reference.target):
+        raise bad_request("unknown_parameter", f"{name} is not a field of a {reference.target}.", name)
+    other = work.service.stores.get(reference.target)
+    assert reference.name is not None
+    if other is not None:
+        there = _of_mapping(other.stored.by_name[inner], name, "r")
+        readable, values = _readable(work, reference.target, "r.owner_id", "r.team_id")
+        sql = (
+            f'EXISTS (SELECT 1 FROM "{table_name(other.record)}" AS r WHERE r.tenant_id = t.tenant_id'
+            f' AND r.id = t."{reference.name}" AND r.deleted_at IS NULL{readable} AND '
+        )
+        indexed = there.indexed and reference.filter
+        return Operand(
+            name, field, there.column, indexed, there.folded, there.nullable, there.kind, "", (sql, tuple(values))
+        )
+    return _copied(work, store, name, reference, inner, field)
+
+
+def _copied(work: Work, store: Store[Any], name: str, reference: f.Ref, inner: str, field: f.Field) -> Operand:
+    kept = (*work.service.copies.get(reference.target, ()), "owner_id", "team_id")
+    if inner not in kept or not field.operators or isinstance(field, f.Texts):
+        word = name.split(".", 1)[0]
+        some = ", ".join(f"{word}.{one}" for one in kept)
+        raise _refused(name, f" Of {reference.target} the {store.record.service} service knows {some}.")
+    column = f"r.data -> '{inner}' ->> 'amount'" if isinstance(field, f.Money) else f"r.data ->> '{inner}'"
+    cast = next((cast for kind, cast in _CASTS if isinstance(field, kind)), "")
+    if isinstance(field, f.Money):
+        cast = "numeric"
+    column = f"({column})" + (f"::{cast}" if cast else "")
+    text = _is_folded(field)
+    readable, values = _readable(
+        work, reference.target, "(r.data ->> 'owner_id')::uuid", "(r.data ->> 'team_id')::uuid"
+    )
+    sql = (
+        f"EXISTS (SELECT 1 FROM copies AS r WHERE r.tenant_id = t.tenant_id AND r.record = '{reference.target}'"
+        f' AND r.id = t."{reference.name}" AND NOT r.deleted{readable} AND '
+    )
+    shown = folded(column) if text else column
+    return Operand(name, field, shown, False, text, around=(sql, tuple(values)))
+
+
+def _readable(work: Work, record: str, owner: str, team: str) -> tuple[str, list[Any]]:
+    context = work.context
+    granted = scope(context, record, "read")
+    if granted == "all":
+        return "", []
+    parts: list[str] = []
+    values: list[Any] = []
+    if granted in ("own", "team") and context.user_id:
+        parts.append(f"{owner} = %s")
+        values.append(context.user_id)
+    if granted == "team" and context.teams:
+        parts.append(f"{team} = ANY(%s::uuid[])")
+        values.append(list(context.teams))
+    return (f" AND ({' OR '.join(parts)})", values) if parts else (" AND FALSE", [])
