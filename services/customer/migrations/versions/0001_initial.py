@@ -76,6 +76,7 @@ def upgrade() -> None:
     )
     op.create_index("ix_accounts_city", "accounts", ["tenant_id", "city_key", "id"], unique=False)
     op.create_index("ix_accounts_country", "accounts", ["tenant_id", "country_key", "id"], unique=False)
+    op.create_index("ix_accounts_created_at", "accounts", ["tenant_id", "created_at", "id"], unique=False)
     op.create_index("ix_accounts_credit_limit", "accounts", ["tenant_id", "credit_limit", "id"], unique=False)
     op.create_index("ix_accounts_email", "accounts", ["tenant_id", "email_key", "id"], unique=False)
     op.create_index("ix_accounts_industry", "accounts", ["tenant_id", "industry_key", "id"], unique=False)
@@ -83,9 +84,66 @@ def upgrade() -> None:
     op.create_index("ix_accounts_lifecycle", "accounts", ["tenant_id", "lifecycle", "id"], unique=False)
     op.create_index("ix_accounts_name", "accounts", ["tenant_id", "name_key", "id"], unique=False)
     op.create_index("ix_accounts_next_action_on", "accounts", ["tenant_id", "next_action_on", "id"], unique=False)
+    op.create_index(
+        "ix_accounts_owner_city",
+        "accounts",
+        ["tenant_id", "owner_id", "city_key", "id"],
+        unique=False,
+        postgresql_where=sa.text("owner_id IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_accounts_owner_country",
+        "accounts",
+        ["tenant_id", "owner_id", "country_key", "id"],
+        unique=False,
+        postgresql_where=sa.text("owner_id IS NOT NULL"),
+    )
     op.create_index("ix_accounts_owner_id", "accounts", ["tenant_id", "owner_id", "id"], unique=False)
+    op.create_index(
+        "ix_accounts_owner_name",
+        "accounts",
+        ["tenant_id", "owner_id", "name_key", "id"],
+        unique=False,
+        postgresql_where=sa.text("owner_id IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_accounts_owner_next_action_on",
+        "accounts",
+        ["tenant_id", "owner_id", "next_action_on", "id"],
+        unique=False,
+        postgresql_where=sa.text("owner_id IS NOT NULL"),
+    )
     op.create_index("ix_accounts_source", "accounts", ["tenant_id", "source_key", "id"], unique=False)
+    op.create_index(
+        "ix_accounts_team_city",
+        "accounts",
+        ["tenant_id", "team_id", "city_key", "id"],
+        unique=False,
+        postgresql_where=sa.text("team_id IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_accounts_team_country",
+        "accounts",
+        ["tenant_id", "team_id", "country_key", "id"],
+        unique=False,
+        postgresql_where=sa.text("team_id IS NOT NULL"),
+    )
     op.create_index("ix_accounts_team_id", "accounts", ["tenant_id", "team_id", "id"], unique=False)
+    op.create_index(
+        "ix_accounts_team_name",
+        "accounts",
+        ["tenant_id", "team_id", "name_key", "id"],
+        unique=False,
+        postgresql_where=sa.text("team_id IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_accounts_team_next_action_on",
+        "accounts",
+        ["tenant_id", "team_id", "next_action_on", "id"],
+        unique=False,
+        postgresql_where=sa.text("team_id IS NOT NULL"),
+    )
+    op.create_index("ix_accounts_updated_at", "accounts", ["tenant_id", "updated_at", "id"], unique=False)
     op.create_table(
         "groups",
         sa.Column("tenant_id", sa.Uuid(as_uuid=False), nullable=False),
@@ -110,10 +168,26 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_groups")),
         info={"insert_only": False, "ops": False},
     )
+    op.create_index("ix_groups_created_at", "groups", ["tenant_id", "created_at", "id"], unique=False)
     op.create_index("ix_groups_name", "groups", ["tenant_id", "name_key", "id"], unique=False)
     op.create_index("ix_groups_owner_id", "groups", ["tenant_id", "owner_id", "id"], unique=False)
+    op.create_index(
+        "ix_groups_owner_name",
+        "groups",
+        ["tenant_id", "owner_id", "name_key", "id"],
+        unique=False,
+        postgresql_where=sa.text("owner_id IS NOT NULL"),
+    )
     op.create_index("ix_groups_parent_id", "groups", ["tenant_id", "parent_id", "id"], unique=False)
     op.create_index("ix_groups_team_id", "groups", ["tenant_id", "team_id", "id"], unique=False)
+    op.create_index(
+        "ix_groups_team_name",
+        "groups",
+        ["tenant_id", "team_id", "name_key", "id"],
+        unique=False,
+        postgresql_where=sa.text("team_id IS NOT NULL"),
+    )
+    op.create_index("ix_groups_updated_at", "groups", ["tenant_id", "updated_at", "id"], unique=False)
     op.create_table(
         "contacts",
         sa.Column("tenant_id", sa.Uuid(as_uuid=False), nullable=False),
@@ -148,10 +222,26 @@ def upgrade() -> None:
         info={"insert_only": False, "ops": False},
     )
     op.create_index("ix_contacts_account_id", "contacts", ["tenant_id", "account_id", "id"], unique=False)
+    op.create_index("ix_contacts_created_at", "contacts", ["tenant_id", "created_at", "id"], unique=False)
     op.create_index("ix_contacts_email", "contacts", ["tenant_id", "email_key", "id"], unique=False)
     op.create_index("ix_contacts_name", "contacts", ["tenant_id", "name_key", "id"], unique=False)
     op.create_index("ix_contacts_owner_id", "contacts", ["tenant_id", "owner_id", "id"], unique=False)
+    op.create_index(
+        "ix_contacts_owner_name",
+        "contacts",
+        ["tenant_id", "owner_id", "name_key", "id"],
+        unique=False,
+        postgresql_where=sa.text("owner_id IS NOT NULL"),
+    )
     op.create_index("ix_contacts_team_id", "contacts", ["tenant_id", "team_id", "id"], unique=False)
+    op.create_index(
+        "ix_contacts_team_name",
+        "contacts",
+        ["tenant_id", "team_id", "name_key", "id"],
+        unique=False,
+        postgresql_where=sa.text("team_id IS NOT NULL"),
+    )
+    op.create_index("ix_contacts_updated_at", "contacts", ["tenant_id", "updated_at", "id"], unique=False)
     op.create_table(
         "activities",
         sa.Column("tenant_id", sa.Uuid(as_uuid=False), nullable=False),
@@ -189,12 +279,42 @@ def upgrade() -> None:
     )
     op.create_index("ix_activities_account_id", "activities", ["tenant_id", "account_id", "id"], unique=False)
     op.create_index("ix_activities_contact_id", "activities", ["tenant_id", "contact_id", "id"], unique=False)
+    op.create_index("ix_activities_created_at", "activities", ["tenant_id", "created_at", "id"], unique=False)
     op.create_index("ix_activities_kind", "activities", ["tenant_id", "kind", "id"], unique=False)
     op.create_index("ix_activities_owner_id", "activities", ["tenant_id", "owner_id", "id"], unique=False)
+    op.create_index(
+        "ix_activities_owner_starts_at",
+        "activities",
+        ["tenant_id", "owner_id", "starts_at", "id"],
+        unique=False,
+        postgresql_where=sa.text("owner_id IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_activities_owner_subject",
+        "activities",
+        ["tenant_id", "owner_id", "subject_key", "id"],
+        unique=False,
+        postgresql_where=sa.text("owner_id IS NOT NULL"),
+    )
     op.create_index("ix_activities_starts_at", "activities", ["tenant_id", "starts_at", "id"], unique=False)
     op.create_index("ix_activities_status", "activities", ["tenant_id", "status", "id"], unique=False)
     op.create_index("ix_activities_subject", "activities", ["tenant_id", "subject_key", "id"], unique=False)
     op.create_index("ix_activities_team_id", "activities", ["tenant_id", "team_id", "id"], unique=False)
+    op.create_index(
+        "ix_activities_team_starts_at",
+        "activities",
+        ["tenant_id", "team_id", "starts_at", "id"],
+        unique=False,
+        postgresql_where=sa.text("team_id IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_activities_team_subject",
+        "activities",
+        ["tenant_id", "team_id", "subject_key", "id"],
+        unique=False,
+        postgresql_where=sa.text("team_id IS NOT NULL"),
+    )
+    op.create_index("ix_activities_updated_at", "activities", ["tenant_id", "updated_at", "id"], unique=False)
     op.create_table(
         "interactions",
         sa.Column("tenant_id", sa.Uuid(as_uuid=False), nullable=False),
@@ -231,7 +351,23 @@ def upgrade() -> None:
     op.create_index("ix_interactions_account_id", "interactions", ["tenant_id", "account_id", "id"], unique=False)
     op.create_index("ix_interactions_channel", "interactions", ["tenant_id", "channel", "id"], unique=False)
     op.create_index("ix_interactions_contact_id", "interactions", ["tenant_id", "contact_id", "id"], unique=False)
+    op.create_index("ix_interactions_created_at", "interactions", ["tenant_id", "created_at", "id"], unique=False)
     op.create_index("ix_interactions_happened_at", "interactions", ["tenant_id", "happened_at", "id"], unique=False)
+    op.create_index(
+        "ix_interactions_owner_happened_at",
+        "interactions",
+        ["tenant_id", "owner_id", "happened_at", "id"],
+        unique=False,
+        postgresql_where=sa.text("owner_id IS NOT NULL"),
+    )
     op.create_index("ix_interactions_owner_id", "interactions", ["tenant_id", "owner_id", "id"], unique=False)
+    op.create_index(
+        "ix_interactions_team_happened_at",
+        "interactions",
+        ["tenant_id", "team_id", "happened_at", "id"],
+        unique=False,
+        postgresql_where=sa.text("team_id IS NOT NULL"),
+    )
     op.create_index("ix_interactions_team_id", "interactions", ["tenant_id", "team_id", "id"], unique=False)
+    op.create_index("ix_interactions_updated_at", "interactions", ["tenant_id", "updated_at", "id"], unique=False)
     protect(op, "account_facts", "accounts", "groups", "contacts", "activities", "interactions")

@@ -38,6 +38,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_event_subscriptions")),
         info={"insert_only": False, "ops": False},
     )
+    op.create_index(
+        "ix_event_subscriptions_created_at", "event_subscriptions", ["tenant_id", "created_at", "id"], unique=False
+    )
     op.create_index("ix_event_subscriptions_name", "event_subscriptions", ["tenant_id", "name_key", "id"], unique=False)
     op.create_index(
         "ix_event_subscriptions_owner_id", "event_subscriptions", ["tenant_id", "owner_id", "id"], unique=False
@@ -45,6 +48,9 @@ def upgrade() -> None:
     op.create_index("ix_event_subscriptions_status", "event_subscriptions", ["tenant_id", "status", "id"], unique=False)
     op.create_index(
         "ix_event_subscriptions_team_id", "event_subscriptions", ["tenant_id", "team_id", "id"], unique=False
+    )
+    op.create_index(
+        "ix_event_subscriptions_updated_at", "event_subscriptions", ["tenant_id", "updated_at", "id"], unique=False
     )
     op.create_index(
         "ix_event_subscriptions_user_id", "event_subscriptions", ["tenant_id", "user_id", "id"], unique=False

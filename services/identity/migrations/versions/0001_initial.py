@@ -40,9 +40,25 @@ def upgrade() -> None:
         sa.UniqueConstraint("tenant_id", "name_key", name=op.f("uq_roles_tenant_id_name_key")),
         info={"insert_only": False, "ops": False},
     )
+    op.create_index("ix_roles_created_at", "roles", ["tenant_id", "created_at", "id"], unique=False)
     op.create_index("ix_roles_name", "roles", ["tenant_id", "name_key", "id"], unique=False)
     op.create_index("ix_roles_owner_id", "roles", ["tenant_id", "owner_id", "id"], unique=False)
+    op.create_index(
+        "ix_roles_owner_name",
+        "roles",
+        ["tenant_id", "owner_id", "name_key", "id"],
+        unique=False,
+        postgresql_where=sa.text("owner_id IS NOT NULL"),
+    )
     op.create_index("ix_roles_team_id", "roles", ["tenant_id", "team_id", "id"], unique=False)
+    op.create_index(
+        "ix_roles_team_name",
+        "roles",
+        ["tenant_id", "team_id", "name_key", "id"],
+        unique=False,
+        postgresql_where=sa.text("team_id IS NOT NULL"),
+    )
+    op.create_index("ix_roles_updated_at", "roles", ["tenant_id", "updated_at", "id"], unique=False)
     op.create_table(
         "secrets",
         sa.Column("tenant_id", sa.Uuid(as_uuid=False), nullable=False),
@@ -78,9 +94,25 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_teams")),
         info={"insert_only": False, "ops": False},
     )
+    op.create_index("ix_teams_created_at", "teams", ["tenant_id", "created_at", "id"], unique=False)
     op.create_index("ix_teams_name", "teams", ["tenant_id", "name_key", "id"], unique=False)
     op.create_index("ix_teams_owner_id", "teams", ["tenant_id", "owner_id", "id"], unique=False)
+    op.create_index(
+        "ix_teams_owner_name",
+        "teams",
+        ["tenant_id", "owner_id", "name_key", "id"],
+        unique=False,
+        postgresql_where=sa.text("owner_id IS NOT NULL"),
+    )
     op.create_index("ix_teams_team_id", "teams", ["tenant_id", "team_id", "id"], unique=False)
+    op.create_index(
+        "ix_teams_team_name",
+        "teams",
+        ["tenant_id", "team_id", "name_key", "id"],
+        unique=False,
+        postgresql_where=sa.text("team_id IS NOT NULL"),
+    )
+    op.create_index("ix_teams_updated_at", "teams", ["tenant_id", "updated_at", "id"], unique=False)
     op.create_table(
         "tenants",
         sa.Column("tenant_id", sa.Uuid(as_uuid=False), nullable=False),
@@ -104,9 +136,11 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_tenants")),
         info={"insert_only": False, "ops": True},
     )
+    op.create_index("ix_tenants_created_at", "tenants", ["tenant_id", "created_at", "id"], unique=False)
     op.create_index("ix_tenants_owner_id", "tenants", ["tenant_id", "owner_id", "id"], unique=False)
     op.create_index("ix_tenants_slug", "tenants", ["tenant_id", "slug_key", "id"], unique=False)
     op.create_index("ix_tenants_team_id", "tenants", ["tenant_id", "team_id", "id"], unique=False)
+    op.create_index("ix_tenants_updated_at", "tenants", ["tenant_id", "updated_at", "id"], unique=False)
     op.create_index("uq_tenants_slug", "tenants", ["slug"], unique=True)
     op.create_table(
         "users",
@@ -143,12 +177,42 @@ def upgrade() -> None:
         sa.UniqueConstraint("tenant_id", "email_key", name=op.f("uq_users_tenant_id_email_key")),
         info={"insert_only": False, "ops": False},
     )
+    op.create_index("ix_users_created_at", "users", ["tenant_id", "created_at", "id"], unique=False)
     op.create_index("ix_users_email", "users", ["tenant_id", "email_key", "id"], unique=False)
     op.create_index("ix_users_manager_id", "users", ["tenant_id", "manager_id", "id"], unique=False)
     op.create_index("ix_users_name", "users", ["tenant_id", "name_key", "id"], unique=False)
+    op.create_index(
+        "ix_users_owner_email",
+        "users",
+        ["tenant_id", "owner_id", "email_key", "id"],
+        unique=False,
+        postgresql_where=sa.text("owner_id IS NOT NULL"),
+    )
     op.create_index("ix_users_owner_id", "users", ["tenant_id", "owner_id", "id"], unique=False)
+    op.create_index(
+        "ix_users_owner_name",
+        "users",
+        ["tenant_id", "owner_id", "name_key", "id"],
+        unique=False,
+        postgresql_where=sa.text("owner_id IS NOT NULL"),
+    )
     op.create_index("ix_users_status", "users", ["tenant_id", "status", "id"], unique=False)
+    op.create_index(
+        "ix_users_team_email",
+        "users",
+        ["tenant_id", "team_id", "email_key", "id"],
+        unique=False,
+        postgresql_where=sa.text("team_id IS NOT NULL"),
+    )
     op.create_index("ix_users_team_id", "users", ["tenant_id", "team_id", "id"], unique=False)
+    op.create_index(
+        "ix_users_team_name",
+        "users",
+        ["tenant_id", "team_id", "name_key", "id"],
+        unique=False,
+        postgresql_where=sa.text("team_id IS NOT NULL"),
+    )
+    op.create_index("ix_users_updated_at", "users", ["tenant_id", "updated_at", "id"], unique=False)
     op.create_table(
         "api_keys",
         sa.Column("tenant_id", sa.Uuid(as_uuid=False), nullable=False),
@@ -173,9 +237,11 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_api_keys")),
         info={"insert_only": False, "ops": False},
     )
+    op.create_index("ix_api_keys_created_at", "api_keys", ["tenant_id", "created_at", "id"], unique=False)
     op.create_index("ix_api_keys_name", "api_keys", ["tenant_id", "name_key", "id"], unique=False)
     op.create_index("ix_api_keys_owner_id", "api_keys", ["tenant_id", "owner_id", "id"], unique=False)
     op.create_index("ix_api_keys_team_id", "api_keys", ["tenant_id", "team_id", "id"], unique=False)
+    op.create_index("ix_api_keys_updated_at", "api_keys", ["tenant_id", "updated_at", "id"], unique=False)
     op.create_index("ix_api_keys_user_id", "api_keys", ["tenant_id", "user_id", "id"], unique=False)
     protect(op, "passwords", "roles", "teams", "users", "api_keys")
     protect(op, "secrets", "tenants", ops=True)

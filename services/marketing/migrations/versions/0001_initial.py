@@ -40,12 +40,42 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_campaigns")),
         info={"insert_only": False, "ops": False},
     )
+    op.create_index("ix_campaigns_created_at", "campaigns", ["tenant_id", "created_at", "id"], unique=False)
     op.create_index("ix_campaigns_kind", "campaigns", ["tenant_id", "kind", "id"], unique=False)
     op.create_index("ix_campaigns_name", "campaigns", ["tenant_id", "name_key", "id"], unique=False)
     op.create_index("ix_campaigns_owner_id", "campaigns", ["tenant_id", "owner_id", "id"], unique=False)
+    op.create_index(
+        "ix_campaigns_owner_name",
+        "campaigns",
+        ["tenant_id", "owner_id", "name_key", "id"],
+        unique=False,
+        postgresql_where=sa.text("owner_id IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_campaigns_owner_starts_on",
+        "campaigns",
+        ["tenant_id", "owner_id", "starts_on", "id"],
+        unique=False,
+        postgresql_where=sa.text("owner_id IS NOT NULL"),
+    )
     op.create_index("ix_campaigns_starts_on", "campaigns", ["tenant_id", "starts_on", "id"], unique=False)
     op.create_index("ix_campaigns_status", "campaigns", ["tenant_id", "status", "id"], unique=False)
     op.create_index("ix_campaigns_team_id", "campaigns", ["tenant_id", "team_id", "id"], unique=False)
+    op.create_index(
+        "ix_campaigns_team_name",
+        "campaigns",
+        ["tenant_id", "team_id", "name_key", "id"],
+        unique=False,
+        postgresql_where=sa.text("team_id IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_campaigns_team_starts_on",
+        "campaigns",
+        ["tenant_id", "team_id", "starts_on", "id"],
+        unique=False,
+        postgresql_where=sa.text("team_id IS NOT NULL"),
+    )
+    op.create_index("ix_campaigns_updated_at", "campaigns", ["tenant_id", "updated_at", "id"], unique=False)
     op.create_table(
         "order_points",
         sa.Column("tenant_id", sa.Uuid(as_uuid=False), nullable=False),
@@ -79,8 +109,24 @@ def upgrade() -> None:
     )
     op.create_index("ix_point_accounts_account_id", "point_accounts", ["tenant_id", "account_id", "id"], unique=False)
     op.create_index("ix_point_accounts_balance", "point_accounts", ["tenant_id", "balance", "id"], unique=False)
+    op.create_index("ix_point_accounts_created_at", "point_accounts", ["tenant_id", "created_at", "id"], unique=False)
+    op.create_index(
+        "ix_point_accounts_owner_balance",
+        "point_accounts",
+        ["tenant_id", "owner_id", "balance", "id"],
+        unique=False,
+        postgresql_where=sa.text("owner_id IS NOT NULL"),
+    )
     op.create_index("ix_point_accounts_owner_id", "point_accounts", ["tenant_id", "owner_id", "id"], unique=False)
+    op.create_index(
+        "ix_point_accounts_team_balance",
+        "point_accounts",
+        ["tenant_id", "team_id", "balance", "id"],
+        unique=False,
+        postgresql_where=sa.text("team_id IS NOT NULL"),
+    )
     op.create_index("ix_point_accounts_team_id", "point_accounts", ["tenant_id", "team_id", "id"], unique=False)
+    op.create_index("ix_point_accounts_updated_at", "point_accounts", ["tenant_id", "updated_at", "id"], unique=False)
     op.create_table(
         "point_entries",
         sa.Column("tenant_id", sa.Uuid(as_uuid=False), nullable=False),
@@ -110,10 +156,12 @@ def upgrade() -> None:
         info={"insert_only": True, "ops": False},
     )
     op.create_index("ix_point_entries_account_id", "point_entries", ["tenant_id", "account_id", "id"], unique=False)
+    op.create_index("ix_point_entries_created_at", "point_entries", ["tenant_id", "created_at", "id"], unique=False)
     op.create_index("ix_point_entries_kind", "point_entries", ["tenant_id", "kind", "id"], unique=False)
     op.create_index("ix_point_entries_order_id", "point_entries", ["tenant_id", "order_id", "id"], unique=False)
     op.create_index("ix_point_entries_owner_id", "point_entries", ["tenant_id", "owner_id", "id"], unique=False)
     op.create_index("ix_point_entries_team_id", "point_entries", ["tenant_id", "team_id", "id"], unique=False)
+    op.create_index("ix_point_entries_updated_at", "point_entries", ["tenant_id", "updated_at", "id"], unique=False)
     op.create_table(
         "segments",
         sa.Column("tenant_id", sa.Uuid(as_uuid=False), nullable=False),
@@ -135,9 +183,25 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_segments")),
         info={"insert_only": False, "ops": False},
     )
+    op.create_index("ix_segments_created_at", "segments", ["tenant_id", "created_at", "id"], unique=False)
     op.create_index("ix_segments_name", "segments", ["tenant_id", "name_key", "id"], unique=False)
     op.create_index("ix_segments_owner_id", "segments", ["tenant_id", "owner_id", "id"], unique=False)
+    op.create_index(
+        "ix_segments_owner_name",
+        "segments",
+        ["tenant_id", "owner_id", "name_key", "id"],
+        unique=False,
+        postgresql_where=sa.text("owner_id IS NOT NULL"),
+    )
     op.create_index("ix_segments_team_id", "segments", ["tenant_id", "team_id", "id"], unique=False)
+    op.create_index(
+        "ix_segments_team_name",
+        "segments",
+        ["tenant_id", "team_id", "name_key", "id"],
+        unique=False,
+        postgresql_where=sa.text("team_id IS NOT NULL"),
+    )
+    op.create_index("ix_segments_updated_at", "segments", ["tenant_id", "updated_at", "id"], unique=False)
     op.create_table(
         "leads",
         sa.Column("tenant_id", sa.Uuid(as_uuid=False), nullable=False),
@@ -180,11 +244,41 @@ def upgrade() -> None:
     op.create_index("ix_leads_account_id", "leads", ["tenant_id", "account_id", "id"], unique=False)
     op.create_index("ix_leads_campaign_id", "leads", ["tenant_id", "campaign_id", "id"], unique=False)
     op.create_index("ix_leads_company", "leads", ["tenant_id", "company_key", "id"], unique=False)
+    op.create_index("ix_leads_created_at", "leads", ["tenant_id", "created_at", "id"], unique=False)
     op.create_index("ix_leads_email", "leads", ["tenant_id", "email_key", "id"], unique=False)
     op.create_index("ix_leads_name", "leads", ["tenant_id", "name_key", "id"], unique=False)
+    op.create_index(
+        "ix_leads_owner_company",
+        "leads",
+        ["tenant_id", "owner_id", "company_key", "id"],
+        unique=False,
+        postgresql_where=sa.text("owner_id IS NOT NULL"),
+    )
     op.create_index("ix_leads_owner_id", "leads", ["tenant_id", "owner_id", "id"], unique=False)
+    op.create_index(
+        "ix_leads_owner_name",
+        "leads",
+        ["tenant_id", "owner_id", "name_key", "id"],
+        unique=False,
+        postgresql_where=sa.text("owner_id IS NOT NULL"),
+    )
     op.create_index("ix_leads_source", "leads", ["tenant_id", "source_key", "id"], unique=False)
     op.create_index("ix_leads_status", "leads", ["tenant_id", "status", "id"], unique=False)
+    op.create_index(
+        "ix_leads_team_company",
+        "leads",
+        ["tenant_id", "team_id", "company_key", "id"],
+        unique=False,
+        postgresql_where=sa.text("team_id IS NOT NULL"),
+    )
     op.create_index("ix_leads_team_id", "leads", ["tenant_id", "team_id", "id"], unique=False)
+    op.create_index(
+        "ix_leads_team_name",
+        "leads",
+        ["tenant_id", "team_id", "name_key", "id"],
+        unique=False,
+        postgresql_where=sa.text("team_id IS NOT NULL"),
+    )
+    op.create_index("ix_leads_updated_at", "leads", ["tenant_id", "updated_at", "id"], unique=False)
     protect(op, "campaigns", "order_points", "point_accounts", "segments", "leads")
     protect(op, "point_entries", insert_only=True)

@@ -45,9 +45,11 @@ def upgrade() -> None:
         info={"insert_only": False, "ops": False},
     )
     op.create_index("ix_notifications_about", "notifications", ["tenant_id", "about_key", "id"], unique=False)
+    op.create_index("ix_notifications_created_at", "notifications", ["tenant_id", "created_at", "id"], unique=False)
     op.create_index("ix_notifications_owner_id", "notifications", ["tenant_id", "owner_id", "id"], unique=False)
     op.create_index("ix_notifications_status", "notifications", ["tenant_id", "status", "id"], unique=False)
     op.create_index("ix_notifications_team_id", "notifications", ["tenant_id", "team_id", "id"], unique=False)
+    op.create_index("ix_notifications_updated_at", "notifications", ["tenant_id", "updated_at", "id"], unique=False)
     op.create_index("ix_notifications_user_id", "notifications", ["tenant_id", "user_id", "id"], unique=False)
     op.create_table(
         "reminders",
@@ -91,10 +93,12 @@ def upgrade() -> None:
         info={"insert_only": False, "ops": False},
     )
     op.create_index("ix_deliveries_channel", "deliveries", ["tenant_id", "channel", "id"], unique=False)
+    op.create_index("ix_deliveries_created_at", "deliveries", ["tenant_id", "created_at", "id"], unique=False)
     op.create_index("ix_deliveries_notification_id", "deliveries", ["tenant_id", "notification_id", "id"], unique=False)
     op.create_index("ix_deliveries_owner_id", "deliveries", ["tenant_id", "owner_id", "id"], unique=False)
     op.create_index("ix_deliveries_status", "deliveries", ["tenant_id", "status", "id"], unique=False)
     op.create_index("ix_deliveries_team_id", "deliveries", ["tenant_id", "team_id", "id"], unique=False)
     op.create_index("ix_deliveries_to", "deliveries", ["tenant_id", "to_key", "id"], unique=False)
+    op.create_index("ix_deliveries_updated_at", "deliveries", ["tenant_id", "updated_at", "id"], unique=False)
     protect(op, "notifications", "reminders", "deliveries")
     protect(op, "delivery_queue", ops=True)
