@@ -9,6 +9,7 @@ import datetime as dt
 import logging
 import random
 import traceback
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,7 @@ from sqlalchemy import (
 
 from chassis.context import Context
 from chassis.database import Work
+from chassis.errors import Problem
 
 if TYPE_CHECKING:
     from chassis.database import Database
@@ -39,6 +41,11 @@ log = logging.getLogger("guanxi")
 MAX_ATTEMPTS = 12
 KEPT_DAYS = 30
 LONGEST_WAIT = 600.0
+SUSPICIOUS = 10
+PROBES = 5
+SPARED_WAIT = 6
+"""While most attempts fail from outside, the next one comes after about half a minute: as after six attempts."""
+LONGEST_SPARED = dt.timedelta(days=1)
 
 
 _PARKED = "SELECT 1 FROM inbox WHERE tenant_id = %s AND state = 'parked'"
@@ -75,6 +82,8 @@ def define(metadata: MetaData) -> None:
         inbox.c.seq,
         postgresql_where=text("state = 'parked'"),
     )
+    # Counting and listing what is not done must not walk over the millions that are.
+    Index("ix_inbox_open", inbox.c.state, inbox.c.seq, postgresql_where=text("state <> 'done'"))
     Table(
         "dead_letters",
         metadata,
@@ -84,6 +93,7 @@ def define(metadata: MetaData) -> None:
         Column("headers", Text, nullable=False),
         Column("reason", Text, nullable=False),
         Column("at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
+        Column("discarded_at", DateTime(timezone=True)),
     )
 
 
@@ -225,8 +235,18 @@ def due(database: Database, limit: int = 100) -> list[Any]:
         )
 
 
-def retry(database: Database, context: Context, consumer: str, event_id: str, handle: Callable[[Work], None]) -> bool:
-    """Run a parked event again. After twelve attempts it is dead: kept, shown, and no longer in anybody's way."""
+def retry(
+    database: Database,
+    context: Context,
+    consumer: str,
+    event_id: str,
+    handle: Callable[[Work], None],
+    *,
+    sparing: bool = False,
+) -> Exception | None:
+    """Run a parked event again; returns what it failed with. After twelve attempts it is dead: kept, shown, and no
+    longer in anybody's way. `sparing`: a failure of the world does not count as an attempt (see `Weather`).
+    """
     try:
         with database.work(context) as work:
             row = work.sql(
@@ -236,23 +256,48 @@ def retry(database: Database, context: Context, consumer: str, event_id: str, ha
             ).first()
             if row is not None:
                 handle(work)
-        return True
+        return None
     except Exception as error:
         with database.work(context) as work:
             row = work.sql(
-                "SELECT attempts FROM inbox"
+                "SELECT attempts, received_at FROM inbox"
                 " WHERE tenant_id = %s AND consumer = %s AND event_id = %s AND state = 'parked' FOR UPDATE",
                 (work.tenant, consumer, event_id),
             ).first()
             if row is not None:
-                attempts = row.attempts + 1
+                spared = sparing and is_of_the_world(error) and work.now - row.received_at < LONGEST_SPARED
+                attempts = row.attempts + (0 if spared else 1)
                 state = "dead" if attempts >= MAX_ATTEMPTS else "parked"
+                due_at = _due(work.now, SPARED_WAIT if spared else attempts)
                 work.sql(
                     "UPDATE inbox SET state = %s, attempts = %s, due_at = %s, error = %s"
                     " WHERE tenant_id = %s AND consumer = %s AND event_id = %s",
-                    (state, attempts, _due(work.now, attempts), describe(error), work.tenant, consumer, event_id),
+                    (state, attempts, due_at, describe(error), work.tenant, consumer, event_id),
                 )
-        return False
+        return error
+
+
+def is_of_the_world(error: BaseException) -> bool:
+    """Whether the failure says nothing about the event: something did not answer, or has not come yet."""
+    return isinstance(error, NotYet) or (isinstance(error, Problem) and error.status in (503, 504))
+
+
+class Weather:
+    """How the latest attempts of a service went. When most fail for the same reason from outside, trying goes on with
+    a few at a time and without using up anybody's twelve attempts: whatever is down, or behind, may be so for hours.
+    """
+
+    def __init__(self) -> None:
+        self._latest: deque[tuple[str, bool]] = deque(maxlen=100)
+
+    def saw(self, event_id: str, error: Exception | None) -> None:
+        self._latest.append((event_id, error is not None and is_of_the_world(error)))
+
+    @property
+    def foul(self) -> bool:
+        """More than half of the last hundred attempts, and ten different events, failed from outside."""
+        failed = [event_id for event_id, bad in self._latest if bad]
+        return len(failed) * 2 > len(self._latest) and len(set(failed)) >= SUSPICIOUS
 
 
 def bury(database: Database, queue: str, raw: bytes, headers: JSON, reason: str) -> None:

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from chassis import idempotency, jobs, saga_log
+from chassis import idempotency, jobs, operators, saga_log
 from chassis.context import Context
-from chassis.errors import forbidden, not_found
-from chassis.permissions import mask, scope
+from chassis.errors import not_found
+from chassis.permissions import mask
 from chassis.records import lists, reading, writing
 from chassis.records.store import Store
 from contracts.values import is_uuid
@@ -116,19 +116,36 @@ def _saga(work: Work, runtime: Runtime, params: JSON) -> JSON:
     return {"status": 200, "body": saga_log.describe(work, params["id"])}
 
 
-def _inbox(work: Work, runtime: Runtime, params: JSON) -> JSON:
-    _administrators(work, "admin.inbox")
-    return {"status": 200, "body": reading.inbox(work, params)}
+def _administered(what: str, look: Callable[[Any, str, JSON], JSON]) -> Callable[[Any, Any, JSON], JSON]:
+    """A page or one entry of what only administrators see, of their own tenant."""
+
+    def read(work: Work, runtime: Runtime, params: JSON) -> JSON:
+        operators.permit(work, what)
+        return {"status": 200, "body": look(work.sql, runtime.name, {**params, "tenant": work.tenant})}
+
+    return read
 
 
-def _sagas(work: Work, runtime: Runtime, params: JSON) -> JSON:
-    _administrators(work, "admin.sagas")
-    return {"status": 200, "body": reading.sagas(work, params)}
+def _move_one(verb: str) -> Callable[[Any, Any, JSON], JSON]:
+    def move(work: Work, runtime: Runtime, params: JSON) -> JSON:
+        operators.permit(work, "admin.inbox", verb)
+        return {"status": 200, "body": operators.move_one(work, verb, params["entry"], params.get("reason") or "")}
+
+    return move
 
 
-def _administrators(work: Work, what: str) -> None:
-    if scope(work.context, what, "read") != "all":
-        raise forbidden("read", what)
+def _replay_chosen(work: Work, runtime: Runtime, params: JSON) -> JSON:
+    operators.permit(work, "admin.inbox", "replay")
+    moved = operators.replay(work, params.get("filter") or {}, params.get("reason") or "")
+    return {"status": 200, "body": {"replayed": moved}}
+
+
+def _move_saga(verb: str) -> Callable[[Any, Any, JSON], JSON]:
+    def move(work: Work, runtime: Runtime, params: JSON) -> JSON:
+        operators.permit(work, "admin.sagas", verb)
+        return {"status": 200, "body": operators.move_saga(work, verb, params["id"], params.get("reason") or "")}
+
+    return move
 
 
 def _job(work: Work, runtime: Runtime, params: JSON) -> JSON:
@@ -201,8 +218,11 @@ READS: dict[str, Callable[[Any, Any, JSON], JSON]] = {
     "record.aggregate": _aggregate,
     "record.query": _query,
     "record.saga": _saga,
-    "admin.inbox": _inbox,
-    "admin.sagas": _sagas,
+    "admin.inbox": _administered("admin.inbox", operators.inbox),
+    "admin.inbox_entry": _administered("admin.inbox", operators.inbox_entry),
+    "admin.sagas": _administered("admin.sagas", operators.sagas),
+    "admin.saga": _administered("admin.sagas", operators.saga_entry),
+    "admin.operations": _administered("admin.operations", operators.operations),
     "admin.jobs": _all_jobs,
     "job.get": _job,
     "job.list": _jobs,
@@ -217,4 +237,9 @@ WRITES: dict[str, Callable[[Any, Any, JSON], JSON]] = {
     "record.upsert": _upsert,
     "record.bulk": _bulk,
     "job.cancel": _cancel_job,
+    "admin.replay": _move_one("replay"),
+    "admin.discard": _move_one("discard"),
+    "admin.replay_chosen": _replay_chosen,
+    "admin.push": _move_saga("push"),
+    "admin.compensate": _move_saga("compensate"),
 }

@@ -20,7 +20,7 @@ from alembic.operations import Operations
 from sqlalchemy import MetaData, create_engine
 from sqlalchemy.engine import Connection
 
-from chassis import blobs, changes, idempotency, inbox, jobs, numbering, saga_log, timers
+from chassis import blobs, changes, idempotency, inbox, jobs, numbering, operators, saga_log, timers
 from chassis.records import external, metadata_of, references
 from chassis.records.stored import NAMING
 
@@ -33,7 +33,9 @@ VERSION_TABLES = {COMMON: "chassis_version"}
 def define_common(metadata: MetaData) -> None:
     """The chassis' own tables, the same in every service's database."""
     if "changes" not in metadata.tables:
-        for room in (changes, inbox, idempotency, saga_log, timers, numbering, external, references, jobs, blobs):
+        for room in (
+            changes, inbox, idempotency, saga_log, timers, numbering, external, references, jobs, blobs, operators
+        ):  # fmt: skip
             room.define(metadata)
 
 
@@ -147,11 +149,14 @@ def install_common(op: Operations) -> None:
         " $$ BEGIN PERFORM pg_notify('unsent', ''); RETURN NULL; END $$"
     )
     op.execute("CREATE TRIGGER announce AFTER INSERT ON unsent FOR EACH STATEMENT EXECUTE FUNCTION announce_unsent()")
-    protect(op, "changes", insert_only=True)
+    protect(op, "changes", "operations", insert_only=True)
     protect(op, "unsent", "inbox", "sagas", "timers", "idempotency", "jobs", "blob_holds", ops=True)
     protect(op, "counters", "external_ids", "copies", "asked")
     database = op.get_bind().engine.url.database
     op.execute(f'GRANT SELECT ON changes TO "{database}_ops"')
+    # The command line reads the journal of all tenants, and writes down what it does with unreadable messages.
+    op.execute(f'CREATE POLICY ops ON operations TO "{database}_ops" USING (true) WITH CHECK (true)')
+    op.execute(f'GRANT SELECT, INSERT ON operations TO "{database}_ops"')
     op.execute(f'GRANT SELECT, INSERT, UPDATE, DELETE ON dead_letters TO "{database}_ops"')
     op.execute(f'GRANT SELECT ON dead_letters TO "{database}_checker"')
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from chassis import saga_log
 from chassis.bus.wire import encode
 from chassis.changes import Message
-from chassis.errors import conflict
+from chassis.errors import conflict, not_found
 from chassis.ids import new_id
 from chassis.saga_log import Run
 from contracts.fields import instant
@@ -57,13 +57,27 @@ class Step:
 
 @dataclass(frozen=True)
 class Saga:
-    """Steps on one record. `otherwise(record, reason, detail, data, work)` ends a saga that was compensated."""
+    """Steps on one record. `otherwise(record, reason, detail, data, work)` ends a saga that was compensated.
+
+    Raises ValueError where the steps are not compensatable ones, at most one pivot, and then retriable ones, or where a
+    step asks another service for what nobody could take back.
+    """
 
     name: str
     store: Store[Any]
     steps: tuple[Step, ...]
     otherwise: Callable[[Any, str, str, JSON, Work], Any] | None = None
     deadline: dt.timedelta = dt.timedelta(minutes=2)
+
+    def __post_init__(self) -> None:
+        kinds = [step.kind for step in self.steps]
+        if kinds != sorted(kinds, key=(COMPENSATABLE, PIVOT, RETRIABLE).index) or kinds.count(PIVOT) > 1:
+            raise ValueError(f"{self.name}: compensatable steps, at most one pivot, then retriable ones, not {kinds}")
+        for step in self.steps:
+            if (step.asks is None) == (step.does is None):
+                raise ValueError(f"{self.name}: {step.name} either asks another service or does something here")
+            if step.asks is not None and step.kind == COMPENSATABLE and step.undo is None:
+                raise ValueError(f"{self.name}: {step.name} has no compensation")
 
 
 def start(work: Work, saga: Saga, entity: Any, data: JSON | None = None) -> str:
@@ -129,11 +143,15 @@ def cancel(work: Work, saga: Saga, entity: Any, reason: str) -> bool:
         return False
     run = saga_log.read(saga, row)
     if run.state == "running":
-        if saga.steps[run.position].kind != COMPENSATABLE:
-            raise conflict("too_late", f"The {saga.name.replace('_', ' ')} is past the point of return.")
-        _turn_back(work, run, entity, reason, "", unknown=True)
+        _leave(work, run, entity, reason, "")
         saga_log.save(work, run)
     return True
+
+
+def _leave(work: Work, run: Run, entity: Any, reason: str, detail: str) -> None:
+    if run.saga.steps[run.position].kind != COMPENSATABLE:
+        raise conflict("too_late", f"The {run.saga.name.replace('_', ' ')} is past the point of return.")
+    _turn_back(work, run, entity, reason, detail, unknown=True)
 
 
 def on_reply(work: Work, sagas: dict[str, Saga], reply: JSON) -> None:
@@ -160,25 +178,23 @@ def on_reply(work: Work, sagas: dict[str, Saga], reply: JSON) -> None:
         if "refused" in reply:
             _ask_anew(work, run, log, reply["refused"])
         else:
+            saga_log.end_try(log, work.now)
             log.update(state="undone", ended_at=now)
             _compensate(work, run, entity)
     elif run.state == "running" and index == run.position and log["state"] == "running":
         if "refused" in reply:
-            if step.kind == COMPENSATABLE:
-                log.update(state="refused", ended_at=now, error=reply["refused"]["detail"] or reply["refused"]["code"])
-                _turn_back(
-                    work,
-                    run,
-                    entity,
-                    step.refused or reply["refused"]["code"],
-                    reply["refused"]["detail"],
-                    unknown=False,
-                )
+            if step.kind != RETRIABLE:
+                error = reply["refused"]["detail"] or reply["refused"]["code"]
+                saga_log.end_try(log, work.now, error)
+                log.update(state="refused", ended_at=now, error=error)
+                reason = step.refused or reply["refused"]["code"]
+                _turn_back(work, run, entity, reason, reply["refused"]["detail"], unknown=False)
             else:
                 _ask_anew(work, run, log, reply["refused"])
         else:
             if step.then is not None:
                 step.then(entity, reply["ok"] or {}, run.data, work)
+            saga_log.end_try(log, work.now)
             log.update(state="done", ended_at=now)
             run.position += 1
             _advance(work, run, entity)
@@ -190,7 +206,9 @@ def _ask_anew(work: Work, run: Run, log: JSON, refused: JSON) -> None:
 
     The next ask has an id of its own, since the participant's inbox drops what it has answered.
     """
-    log.update(message_id=new_id(), error=refused["detail"] or refused["code"])
+    error = refused["detail"] or refused["code"]
+    saga_log.end_try(log, work.now, error)
+    log.update(message_id=new_id(), error=error)
     run.due_at = work.now + RETRY_AFTER
 
 
@@ -209,17 +227,60 @@ def on_due(work: Work, sagas: dict[str, Saga], saga_id: str, record_id: str, nam
     if run.state == "running":
         step, log = saga.steps[run.position], run.steps[run.position]
         if step.kind == COMPENSATABLE:
+            saga_log.end_try(log, work.now, "No answer in time.")
             log.update(state="timed_out", ended_at=instant(work.now), error="No answer in time.")
             _turn_back(work, run, entity, "timeout", f"{step.name} did not answer in time", unknown=True)
-        elif step.asks is None:
-            _advance(work, run, entity)
         else:
-            _send(work, run, entity, run.position, undo=False)
+            _once_more(work, run, entity)
     else:
+        _once_more(work, run, entity)
+    saga_log.save(work, run)
+
+
+def _once_more(work: Work, run: Run, entity: Any) -> None:
+    """Repeat what is under way: the step, or the undoing of one."""
+    if run.state == "compensating":
         for index, log in enumerate(run.steps):
             if log["state"] == "undoing":
                 _send(work, run, entity, index, undo=True)
+    elif run.saga.steps[run.position].asks is None:
+        _advance(work, run, entity)
+    else:
+        _send(work, run, entity, run.position, undo=False)
+
+
+def push(work: Work, sagas: dict[str, Saga], saga_id: str) -> None:
+    """Repeat what a saga waits for at once, as an operator's doing; a step gets its whole time for it.
+
+    A repeated ask keeps its id, so one whose answer is only late has one effect. Raises 409 `saga_ended`.
+    """
+    run, entity = _under_way(work, sagas, saga_id)
+    run.deadline_at = max(run.deadline_at, work.now + run.saga.steps[min(run.position, len(run.steps) - 1)].within)
+    _once_more(work, run, entity)
     saga_log.save(work, run)
+
+
+def compensate(work: Work, sagas: dict[str, Saga], saga_id: str, why: str) -> None:
+    """Turn a saga back, as an operator's doing. Raises 409: `saga_ended`, or `too_late` behind its pivot."""
+    run, entity = _under_way(work, sagas, saga_id)
+    if run.state == "compensating":
+        _once_more(work, run, entity)
+    else:
+        _leave(work, run, entity, "operator", why)
+    saga_log.save(work, run)
+
+
+def _under_way(work: Work, sagas: dict[str, Saga], saga_id: str) -> tuple[Run, Any]:
+    """A saga and its record, locked in the order in which commands lock them."""
+    seen = work.sql(f"{saga_log.SELECT} WHERE tenant_id = %s AND id = %s", (work.tenant, saga_id)).first()
+    saga = sagas.get(seen.name) if seen is not None else None
+    if seen is None or saga is None:
+        raise not_found("saga")
+    entity = saga.store.find(work, str(seen.record_id), lock=True, deleted=True)
+    run = saga_log.read(saga, saga_log.lock(work, saga_id))
+    if entity is None or run.ended_at is not None:
+        raise conflict("saga_ended", f"The {saga.name.replace('_', ' ')} has ended: it is {run.state}.")
+    return run, entity
 
 
 def _advance(work: Work, run: Run, entity: Any) -> None:
@@ -230,10 +291,12 @@ def _advance(work: Work, run: Run, entity: Any) -> None:
             _send(work, run, entity, run.position, undo=False)
             return
         assert step.does is not None
-        log.update(attempts=log["attempts"] + 1, started_at=instant(work.now))
+        log.setdefault("started_at", instant(work.now))
+        saga_log.begin_try(log, work.now)
         try:
             step.does(entity, run.data, work)
         except Refused as refusal:
+            saga_log.end_try(log, work.now, refusal.detail or refusal.code)
             if step.kind == RETRIABLE:
                 log.update(state="running", error=refusal.detail or refusal.code)
                 run.due_at = work.now + RETRY_AFTER
@@ -241,6 +304,7 @@ def _advance(work: Work, run: Run, entity: Any) -> None:
             log.update(state="refused", ended_at=instant(work.now), error=refusal.detail or refusal.code)
             _turn_back(work, run, entity, step.refused or refusal.code, refusal.detail, unknown=False)
             return
+        saga_log.end_try(log, work.now)
         log.update(state="done", ended_at=instant(work.now))
         run.position += 1
     run.state, run.due_at, run.ended_at = "completed", None, work.now
@@ -250,6 +314,7 @@ def _turn_back(work: Work, run: Run, entity: Any, reason: str, detail: str, *, u
     run.state, run.reason, run.detail = "compensating", reason, detail
     log = run.steps[run.position]
     if unknown and log["state"] == "running":
+        saga_log.end_try(log, work.now, "Turned back before it answered.")
         log["state"] = "timed_out"
     _compensate(work, run, entity)
 
@@ -279,9 +344,9 @@ def _send(work: Work, run: Run, entity: Any, index: int, *, undo: bool) -> None:
     assert contract is not None and body is not None
     state = "undoing" if undo else "running"
     message_id = log["message_id"] if log["state"] == state else new_id()
-    log.update(state=state, attempts=log["attempts"] + 1, message_id=message_id)
-    if not undo or "started_at" not in log:
-        log.setdefault("started_at", instant(work.now))
+    saga_log.begin_try(log, work.now, undo=undo)
+    log.update(state=state, message_id=message_id)
+    log.setdefault("started_at", instant(work.now))
     wait = RETRY_AFTER if undo or step.kind != COMPENSATABLE else step.within
     run.due_at = work.now + wait
     if not undo and step.kind == COMPENSATABLE:

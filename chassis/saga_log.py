@@ -72,9 +72,11 @@ class Run:
 
 
 SELECT = (
-    "SELECT id, name, record_id, state, position, steps, data, reason, detail, actor, started_at, deadline_at, due_at,"
-    " ended_at FROM sagas"
+    "SELECT tenant_id, id, name, record_id, state, position, steps, data, reason, detail, actor, correlation_id,"
+    " started_at, deadline_at, due_at, ended_at FROM sagas"
 )
+KEPT_TRIES = 50
+"""Of each step the latest attempts are kept; `attempts` counts them all."""
 
 
 def lock(work: Work, saga_id: str) -> Any:
@@ -101,8 +103,8 @@ def read(saga: Saga, row: Any) -> Run:
 
 def save(work: Work, run: Run) -> None:
     work.later(
-        "UPDATE sagas SET state = %s, position = %s, steps = %s, data = %s, reason = %s, detail = %s, due_at = %s,"
-        " ended_at = %s WHERE tenant_id = %s AND id = %s",
+        "UPDATE sagas SET state = %s, position = %s, steps = %s, data = %s, reason = %s, detail = %s,"
+        " deadline_at = %s, due_at = %s, ended_at = %s WHERE tenant_id = %s AND id = %s",
         (
             run.state,
             run.position,
@@ -110,6 +112,7 @@ def save(work: Work, run: Run) -> None:
             as_json(run.data),
             run.reason,
             run.detail,
+            run.deadline_at,
             run.due_at,
             run.ended_at,
             work.tenant,
@@ -130,6 +133,24 @@ def describe(work: Work, record_id: str) -> JSON:
     ).first()
     if row is None:
         raise not_found("saga")
+    return _shown(row)
+
+
+def administered(service: str, row: Any) -> JSON:
+    """A saga as an operator sees it: also whose it is, what it carries along, and when something is due."""
+    return {
+        **_shown(row),
+        "service": service,
+        "tenant": str(row.tenant_id),
+        "record_id": str(row.record_id),
+        "actor": row.actor,
+        "correlation_id": row.correlation_id,
+        "due_at": instant(row.due_at) if row.due_at else None,
+        "data": row.data,
+    }
+
+
+def _shown(row: Any) -> JSON:
     shown = ("name", "state", "attempts", "started_at", "ended_at", "error")
     return {
         "id": str(row.id),
@@ -140,5 +161,21 @@ def describe(work: Work, record_id: str) -> JSON:
         "started_at": instant(row.started_at),
         "deadline_at": instant(row.deadline_at),
         "ended_at": instant(row.ended_at) if row.ended_at else None,
-        "steps": [{name: step.get(name) for name in shown} for step in row.steps],
+        "steps": [{name: step.get(name) for name in shown} | {"tries": step.get("tries", [])} for step in row.steps],
     }
+
+
+def begin_try(step: JSON, now: dt.datetime, *, undo: bool = False) -> None:
+    """A step is asked (or undone) once more; an earlier try without an answer is closed as such."""
+    end_try(step, now, "No answer in time.")
+    step["attempts"] += 1
+    tries = step.setdefault("tries", [])
+    tries.append({"started_at": instant(now), "ended_at": None, "undo": undo, "error": None})
+    del tries[:-KEPT_TRIES]
+
+
+def end_try(step: JSON, now: dt.datetime, error: str | None = None) -> None:
+    """The try under way has its answer, or will get none."""
+    tries = step.get("tries")
+    if tries and tries[-1]["ended_at"] is None:
+        tries[-1].update(ended_at=instant(now), error=error)

@@ -95,6 +95,7 @@ class Runtime:
         if self.name != "identity" and definition.stores:
             self.copies = {"identity.user": USER, "identity.team": ("name",)} | self.copies
         self.reactions = [*self._copying(), *definition.reactions]
+        self.weather = inbox.Weather()
         self.settings: Any = None
         self.blobs: blobs.Store | None = None
         self.publisher: Publisher | None = None
@@ -249,13 +250,14 @@ class Runtime:
 
     def retry_due(self) -> int:
         """Try again what is parked and due. Returns how many were tried."""
-        rows = inbox.due(self.database)
+        foul = self.weather.foul
+        rows = inbox.due(self.database, inbox.PROBES if foul else 100)
         by_name = {reaction.name: reaction for reaction in self.reactions}
         for row in rows:
-            self._retry(row, by_name)
+            self._retry(row, by_name, foul)
         return len(rows)
 
-    def _retry(self, row: Any, reactions: dict[str, Reaction]) -> None:
+    def _retry(self, row: Any, reactions: dict[str, Reaction], sparing: bool) -> None:
         document = decode(bytes(row.body))
         tenant, event_id = str(row.tenant_id), str(row.event_id)
         handle: Callable[[Work], Any]
@@ -272,7 +274,8 @@ class Runtime:
                 if row.consumer in reactions:
                     reactions[row.consumer].handle(document, work)
 
-        inbox.retry(self.database, context, row.consumer, event_id, handle)
+        error = inbox.retry(self.database, context, row.consumer, event_id, handle, sparing=sparing)
+        self.weather.saw(event_id, error)
 
     def sweep_sagas(self) -> int:
         """End the waiting of every saga whose step is overdue. Returns how many there were."""
@@ -300,7 +303,7 @@ class Runtime:
                 "DELETE FROM idempotency WHERE at < %s", (now - dt.timedelta(days=idempotency.KEPT_DAYS),)
             )
             connection.exec_driver_sql(
-                "DELETE FROM inbox WHERE state = 'done' AND received_at < %s",
+                "DELETE FROM inbox WHERE state IN ('done', 'discarded') AND received_at < %s",
                 (now - dt.timedelta(days=inbox.KEPT_DAYS),),
             )
             jobs.forget(connection, now)

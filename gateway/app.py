@@ -90,10 +90,7 @@ def _fixed_routes(
     events = Events(services, authenticator, settings, streams, pace)
     yield Route("/v1/events", get=events.page)
     yield Route("/v1/events/stream", get=events.stream)
-    admin = Admin(services)
-    yield Route("/v1/admin/inbox", get=admin.inbox)
-    yield Route("/v1/admin/sagas", get=admin.sagas)
-    yield Route("/v1/admin/jobs", get=admin.jobs)
+    yield from Admin(services).routes()
 
 
 def _job_routes(jobs: Jobs) -> Iterator[Route]:

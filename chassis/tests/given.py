@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from chassis.bus.wire import encode
 from chassis.errors import Problem
+from chassis.ids import new_id
 
 JSON = dict[str, Any]
 
@@ -92,3 +94,18 @@ def rows(suite: Any, service: str, statement: str, *parameters: Any) -> list[Any
     """Rows of a table of the service, for the test's tenant (the first parameter)."""
     with suite.work(service) as work:
         return list(work.sql(statement, (work.tenant, *parameters)))
+
+
+def event_of(suite: Any, subject: str, kind: str = "test.thing.happened", version: int = 1) -> bytes:
+    """An event as the bus brings it, of the test's tenant."""
+    return encode(
+        {
+            "id": new_id(),
+            "type": kind,
+            "subject": subject,
+            "tenant": suite.tenant,
+            "version": version,
+            "correlationid": "c",
+            "data": {},
+        }
+    )

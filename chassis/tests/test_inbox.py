@@ -7,13 +7,11 @@ from typing import Any
 import pytest
 from sqlalchemy import create_engine
 
-from chassis.bus.wire import encode
 from chassis.database import Database
 from chassis.errors import Problem, unavailable
-from chassis.ids import new_id
 from chassis.inbox import MAX_ATTEMPTS, NotYet
 from chassis.service import Reaction
-from chassis.tests.given import at_once, rows
+from chassis.tests.given import at_once, event_of, rows
 
 JSON = dict[str, Any]
 
@@ -50,17 +48,7 @@ def suite(suite_of: Any, ledger: Ledger) -> Any:
 
 
 def _event(suite: Any, version: int = 1, subject: str = "thing/1") -> bytes:
-    return encode(
-        {
-            "id": new_id(),
-            "type": "test.thing.happened",
-            "subject": subject,
-            "tenant": suite.tenant,
-            "version": version,
-            "correlationid": "c",
-            "data": {},
-        }
-    )
+    return event_of(suite, subject, version=version)
 
 
 def _effects(suite: Any) -> dict[str, int]:
@@ -197,7 +185,7 @@ def test_without_a_database_the_event_stays_with_the_bus(suite: Any) -> None:
 
 @pytest.mark.parametrize("lost", ["id", "type", "tenant", "subject", "correlationid"])
 def test_an_envelope_that_is_not_complete_is_kept_as_it_came(suite: Any, lost: str) -> None:
-    from chassis.bus.wire import decode
+    from chassis.bus.wire import decode, encode
 
     document = decode(_event(suite))
     del document[lost]

@@ -11,7 +11,7 @@ from chassis.bus.ports import Outcome, Outgoing
 from chassis.bus.wire import decode, encode
 from chassis.context import Signer
 from chassis.ids import new_id
-from chassis.saga import PIVOT, RETRIABLE, Refused, Saga, Step
+from chassis.saga import COMPENSATABLE, PIVOT, RETRIABLE, Refused, Saga, Step
 from chassis.tests.given import refused, rows
 from contracts import inventory
 
@@ -348,12 +348,14 @@ def _buried(play: Play, queue: str) -> bytes:
         return bytes(row.raw)
 
 
-def test_a_saga_that_cannot_end_does_not_hold_up_the_others(play: Play) -> None:
-    def explode(one: Any, reason: str, detail: str, data: JSON, work: Any) -> None:
+def test_a_saga_that_cannot_go_on_does_not_hold_up_the_others(play: Play) -> None:
+    def explode(one: Any, data: JSON) -> JSON:
         if one.id == play.record:
             raise RuntimeError("a bug")
+        return {"order_id": FIRST}
 
-    play.saga = Saga("play", play.accounts, (Step("slow", asks=inventory.issue, body=_nothing),), otherwise=explode)
+    slow = Step("slow", asks=inventory.issue, body=_nothing, undo=inventory.take_back, undo_body=explode)
+    play.saga = Saga("play", play.accounts, (slow,))
     play.customer.sagas = {"play": play.saga}
     play.start()
     stuck, play.record = play.record, play.suite.create("customer.account", {"name": "Beta"})["id"]
@@ -362,7 +364,71 @@ def test_a_saga_that_cannot_end_does_not_hold_up_the_others(play: Play) -> None:
     play.later(21)
     assert play.state()["state"] == "running"
     play.record = fine
-    assert play.state()["state"] == "compensated"
+    assert play.state()["state"] == "compensating"
+
+
+def _once(name: str, kind: str) -> Step:
+    return Step(name, does=lambda one, data, work: None, kind=kind)
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        (_once("a", PIVOT), _once("b", PIVOT)),
+        (_once("a", PIVOT), _once("b", COMPENSATABLE)),
+        (_once("a", RETRIABLE), _once("b", PIVOT)),
+        (Step("a", asks=inventory.issue, body=lambda one, data: {}),),
+        (Step("a"),),
+        (Step("a", asks=inventory.issue, does=lambda one, data, work: None, undo=inventory.take_back),),
+    ],
+)
+def test_a_saga_that_could_not_be_ended_is_not_declared(play: Play, steps: tuple[Step, ...]) -> None:
+    with pytest.raises(ValueError, match="bad"):
+        Saga("bad", play.accounts, steps)
+
+
+def test_every_attempt_is_shown_with_its_times_and_what_became_of_it(play: Play) -> None:
+    def no(work: Any) -> None:
+        raise Refused("busy", "Later.")
+
+    play.answers["finish second"] = no
+    play.start()
+    play.go_on()
+    del play.answers["finish second"]
+    play.later(11)
+    lost = play.sent("customer")
+    assert len(lost) == 1
+    play.later(11)
+    play.go_on()
+    first, *_, last = play.state()["steps"]
+    assert [(one["undo"], one["error"]) for one in first["tries"]] == [(False, None)]
+    assert [one["error"] for one in last["tries"]] == ["Later.", "No answer in time.", None]
+    times = [(one["started_at"], one["ended_at"]) for one in last["tries"]]
+    assert times == sorted(times) and all(begun <= ended for begun, ended in times)
+    assert last["attempts"] == 3
+
+
+def test_undoing_is_an_attempt_of_its_own(play: Play) -> None:
+    play.start()
+    play.deliver(*play.sent("customer"))
+    play.later(21)
+    play.go_on()
+    [asked, undone] = play.state()["steps"][0]["tries"]
+    assert (asked["undo"], asked["error"]) == (False, "No answer in time.")
+    assert (undone["undo"], undone["error"]) == (True, None)
+
+
+def test_a_pivot_that_another_service_refuses_turns_back(play: Play) -> None:
+    def no(work: Any) -> None:
+        raise Refused("closed")
+
+    play.answers["ask second"] = no
+    go = Step("go", asks=inventory.issue, body=lambda one, data: {"order_id": SECOND}, kind=PIVOT)
+    play.saga = Saga("play", play.accounts, (play._ask("first", FIRST), go), otherwise=play.saga.otherwise)
+    play.customer.sagas = {"play": play.saga}
+    play.start()
+    play.go_on()
+    assert play.log == ["ask first", "ask second", "undo first", ("otherwise", "closed")]
 
 
 def _nothing(one: Any, data: JSON) -> JSON:

@@ -68,11 +68,34 @@ COMPONENTS: dict[str, JSON] = {
             "steps": _list_of(
                 _thing(
                     {"name": TEXT, "state": TEXT, "attempts": WHOLE},
-                    {"started_at": MAYBE_INSTANT, "ended_at": MAYBE_INSTANT, "error": MAYBE},
+                    {
+                        "started_at": MAYBE_INSTANT,
+                        "ended_at": MAYBE_INSTANT,
+                        "error": MAYBE,
+                        "tries": _list_of(
+                            _thing(
+                                {
+                                    "started_at": INSTANT,
+                                    "ended_at": MAYBE_INSTANT,
+                                    "undo": {"type": "boolean"},
+                                    "error": MAYBE,
+                                }
+                            )
+                        ),
+                    },
                 )
             ),
         }
     ),
+    "Reason": _thing({"reason": {"type": "string", "minLength": 1, "maxLength": 500, "pattern": r"\S"}}, closed=True),
+    "MaybeReason": _thing(
+        {}, {"reason": {"type": "string", "minLength": 1, "maxLength": 500, "pattern": r"\S"}}, closed=True
+    ),
+    "Work": _thing(
+        {"service": TEXT, "tenant": UUID, "state": TEXT},
+        {"id": TEXT, "error": MAYBE, "event": {"type": ["object", "null"]}, "steps": _list_of(MAP)},
+    ),
+    "Replayed": _thing({"replayed": WHOLE}),
     "BulkRequest": _thing(
         {
             "items": {

@@ -15,6 +15,7 @@ JSON = dict[str, Any]
 
 OPEN: list[JSON] = []
 POSITION: JSON = {"type": "integer", "minimum": 0, "maximum": 2**53 - 1, "default": 0}
+TYPE_PATTERN_OF_WORK = r"^[a-z]+([.-][a-z]+){0,6}(\.\*)?$"
 TYPE_PATTERN = r"[a-z]+(\.[a-z-]+){0,2}(\.\*)?"
 
 
@@ -179,18 +180,54 @@ def _reading(schemas: Schemas) -> dict[str, JSON]:
 
 def _administration() -> dict[str, JSON]:
     which = _query("service", {"type": "string", "enum": list(SERVICES)}, "Of this service.", required=True)
+    word: JSON = {"type": "string", "pattern": "^[a-z_]{1,40}$"}
+    state, name = _query("state", word, "Only in this state."), _query("name", word, "Only sagas of this name.")
+    chosen = [
+        state,
+        _query("consumer", word, "Only of this consumer."),
+        _query("type", {"type": "string", "pattern": TYPE_PATTERN_OF_WORK}, "Only this type; `sales.order.*` too."),
+    ]
+    action = _query(
+        "action", {"type": "string", "pattern": r"^[a-z_]{1,40}\.[a-z_]{1,40}$"}, "Only this, `inbox.replay`."
+    )
+    entry: JSON = {
+        "name": "id",
+        "in": "path",
+        "required": True,
+        "schema": {"type": "string", "pattern": "^[1-9][0-9]{0,17}$"},
+    }
     found: dict[str, JSON] = {}
-    for name, summary in (
-        ("inbox", "Events that are parked or dead"),
-        ("sagas", "Work across services"),
-        ("jobs", "Long work of everybody"),
-    ):
-        state = _query("state", {"type": "string", "pattern": "^[a-z_]{1,40}$"}, "Only in this state.")
-        parameters = [which, state, *p.shared("Limit", "After")]
+
+    def page(path: str, summary: str, *filters: JSON) -> None:
+        parameters = [which, *filters, *p.shared("Limit", "After")]
         answers = answer(200, "A page of them.", ref("WorkList"))
-        found[f"/v1/admin/{name}"] = {
-            "get": _route(f"admin.{name}", "admin", summary, answers, READING, parameters=parameters)
-        }
+        one = _route(f"admin.{path}", "admin", summary, answers, READING, parameters=parameters)
+        found[f"/v1/admin/{path}"] = {"get": one}
+
+    def look(path: str, name: str, summary: str, parameters: list[JSON]) -> None:
+        answers = answer(200, "What is known of it.", ref("Work"))
+        one = _route(name, "admin", summary, answers, (*READING, 404), parameters=[which, *parameters])
+        found[f"/v1/admin/{path}"] = {"get": one}
+
+    def act(path: str, name: str, summary: str, parameters: list[JSON], *, reason: bool, result: str = "Work") -> None:
+        body = {**json(ref("Reason" if reason else "MaybeReason")), "required": reason}
+        answers = answer(200, "What it is now.", ref(result))
+        given = [which, *parameters, *p.shared("IdempotencyKey")]
+        errors = (*READING, 404, 409, 413, 415, 422)
+        one = _route(name, "admin", summary, answers, errors, parameters=given, requestBody=body)
+        found[f"/v1/admin/{path}"] = {"post": one}
+
+    page("inbox", "Events that are parked or dead", *chosen)
+    act("inbox/replay", "admin.replayAll", "Try all that are chosen again", chosen, reason=False, result="Replayed")
+    look("inbox/{id}", "admin.event", "A waiting event, with its error", [entry])
+    act("inbox/{id}/replay", "admin.replay", "Try an event again now", [entry], reason=False)
+    act("inbox/{id}/discard", "admin.discard", "Give an event up, and say why", [entry], reason=True)
+    page("sagas", "Work across services", state, name)
+    look("sagas/{id}", "admin.saga", "A saga, with every attempt", p.shared("Id"))
+    act("sagas/{id}/push", "admin.push", "Repeat what a saga waits for now", p.shared("Id"), reason=False)
+    act("sagas/{id}/compensate", "admin.compensate", "Turn a saga back, and say why", p.shared("Id"), reason=True)
+    page("operations", "What operators did, when and why", action)
+    page("jobs", "Long work of everybody", state)
     return found
 
 

@@ -32,6 +32,10 @@ FIXED = {
     "/v1/events",
     "/v1/events/stream",
     "/v1/admin/inbox",
+    "/v1/admin/inbox/replay",
+    "/v1/admin/inbox/{id}",
+    "/v1/admin/inbox/{id}/replay",
+    "/v1/admin/inbox/{id}/discard",
     "/v1/admin/sagas",
     "/v1/admin/jobs",
     "/v1/jobs",
@@ -39,6 +43,10 @@ FIXED = {
     "/v1/jobs/{id}/cancel",
     "/v1/jobs/{id}/result",
     "/v1/jobs/{id}/errors",
+    "/v1/admin/sagas/{id}",
+    "/v1/admin/sagas/{id}/push",
+    "/v1/admin/sagas/{id}/compensate",
+    "/v1/admin/operations",
 }
 OF_AN_OPERATION = {
     "list": [("get", ""), ("post", "/search")],
@@ -144,7 +152,7 @@ def test_every_write_takes_an_idempotency_key() -> None:
 
 def test_every_change_of_a_record_takes_if_match_and_may_clash() -> None:
     for path, method, operation in operations():
-        if "{id}" in path and method != "get" and not path.startswith("/v1/jobs/"):
+        if "{id}" in path and method != "get" and not path.startswith(("/v1/jobs/", "/v1/admin/")):
             assert "If-Match" in parameters(operation), (method, path)
             assert "412" in operation["responses"], (method, path)
 

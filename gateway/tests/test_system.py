@@ -176,3 +176,46 @@ def test_administration_asks_one_service(client, bus, what):
         assert client.simulate_get(f"/v1/admin/{what}", params={"service": service}).status_code == 200
     for query in ("", "service=mainframe", "service=sales&state=Dead", "service=sales&limit=201"):
         assert client.simulate_get(f"/v1/admin/{what}", query_string=query).status_code == 400
+
+
+def test_administration_is_filtered_by_what_stuck_work_has(client, bus):
+    chosen = {"service": "sales", "state": "dead", "consumer": "on_order_placed", "type": "sales.order.*"}
+    client.simulate_get("/v1/admin/inbox", params=chosen)
+    page = {"limit": 50, "after": None}
+    assert bus.last["params"] == {**page, "state": "dead", "consumer": "on_order_placed", "type": "sales.order.*"}
+    client.simulate_get("/v1/admin/operations", params={"service": "sales", "action": "inbox.replay"})
+    assert (bus.last["method"], bus.last["params"]) == ("admin.operations", {**page, "action": "inbox.replay"})
+    for query in ("consumer=Drop", "type=sales..order", "type=*", "name=x"):
+        assert client.simulate_get("/v1/admin/inbox", query_string=f"service=sales&{query}").status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "params"),
+    [
+        ("inbox/7/replay", "admin.replay", {"entry": 7}),
+        ("inbox/7/discard", "admin.discard", {"entry": 7}),
+        (f"sagas/{ID}/push", "admin.push", {"id": ID}),
+        (f"sagas/{ID}/compensate", "admin.compensate", {"id": ID}),
+        ("inbox/replay", "admin.replay_chosen", {"filter": {}}),
+    ],
+)
+def test_an_intervention_takes_a_reason_and_a_key(client, bus, path, method, params):
+    answer = client.simulate_post(
+        f"/v1/admin/{path}", params={"service": "sales"}, json={"reason": " mended "}, headers={"Idempotency-Key": "k1"}
+    )
+    assert answer.status_code == 200
+    assert (bus.last["method"], bus.last["params"]) == (method, {**params, "reason": "mended"})
+    assert bus.last["key"] == "k1" and bus.last["route"].startswith("POST /v1/admin/")
+    for body in ({"reason": ""}, {"reason": 5}, {"reason": "x" * 501}, {"why": "x"}, ["x"]):
+        refusal = client.simulate_post(f"/v1/admin/{path}", params={"service": "sales"}, json=body)
+        assert (refusal.status_code, refusal.json["errors"][0]["field"]) == (422, "reason")
+    required = path.endswith(("discard", "compensate"))
+    bare = client.simulate_post(f"/v1/admin/{path}", params={"service": "sales"})
+    assert bare.status_code == (415 if required else 200)
+    assert client.simulate_post(f"/v1/admin/{path}", json={"reason": "x"}).status_code == 400
+
+
+@pytest.mark.parametrize("path", ["inbox/0", "inbox/x", "inbox/-1", f"inbox/{'9' * 19}", "sagas/7"])
+def test_what_is_no_id_is_nothing_that_is_stuck(client, bus, path):
+    assert client.simulate_get(f"/v1/admin/{path}", params={"service": "sales"}).status_code == 404
+    assert not bus.asked()

@@ -103,3 +103,20 @@ def expected(caller: str, cell: Cell, record: type[Record]) -> tuple[int, ...]:
 def denied(caller: str, cell: Cell) -> bool:
     """Whether the caller must leave no trace: everything but what the administrator and a foreign tenant make."""
     return cell.about != "new" or caller not in ("administrator", "another tenant")
+
+
+# Stuck work, for administrators of their own tenant alone: method, path, body, and the status that they get.
+_NOTHING = "00000000-0000-7000-8000-000000000000"
+ADMINISTRATION: tuple[tuple[str, str, Any, int], ...] = (
+    ("GET", "inbox", None, 200),
+    ("GET", "inbox/1", None, 404),
+    ("POST", "inbox/replay", {}, 200),
+    ("POST", "inbox/1/replay", {}, 404),
+    ("POST", "inbox/1/discard", {"reason": "of a test"}, 404),
+    ("GET", "sagas", None, 200),
+    ("GET", f"sagas/{_NOTHING}", None, 404),
+    ("POST", f"sagas/{_NOTHING}/push", {}, 404),
+    ("POST", f"sagas/{_NOTHING}/compensate", {"reason": "of a test"}, 404),
+    ("GET", "operations", None, 200),
+    ("GET", "jobs", None, 200),
+)

@@ -142,12 +142,28 @@ def _told_in_feed(api: Api) -> set[str]:
         after = page["next"]
 
 
-@pytest.mark.parametrize("path", ["inbox", "sagas"])
-def test_parked_work_is_for_administrators(world: World, callers: dict[str, Api], path: str) -> None:
+@pytest.mark.parametrize(("method", "path", "body", "status"), policy.ADMINISTRATION)
+def test_stuck_work_is_for_administrators(
+    world: World, callers: dict[str, Api], method: str, path: str, body: Any, status: int
+) -> None:
     with world.untouched():
-        for caller, status in zip(CALLERS, (200, 403, 403, 200, 401, 401), strict=True):
-            answer: Answer = callers[caller].send("GET", f"/v1/admin/{path}?service=sales")
-            assert answer.status == status, (caller, str(answer))
+        for caller, answered in zip(CALLERS, (status, 403, 403, status, 401, 401), strict=True):
+            answer: Answer = callers[caller].send(method, f"/v1/admin/{path}?service=sales", body)
+            assert answer.status == answered, (caller, str(answer))
+
+
+def test_every_route_of_administration_has_a_line_in_the_policy(world: World) -> None:
+    paths = {
+        (method, re.sub(r"/(1|[0-9a-f-]{36})(?=/|$)", "/{id}", path)) for method, path, *_ in policy.ADMINISTRATION
+    }
+    asked = {(method, f"/v1/admin/{path}") for method, path in paths}
+    routed = {
+        (method, route)
+        for route, methods in world.routes().items()
+        for method in methods
+        if route.startswith("/v1/admin/")
+    }
+    assert routed == asked
 
 
 def test_every_route_of_a_collection_is_in_the_matrix(world: World, examples: Examples) -> None:
