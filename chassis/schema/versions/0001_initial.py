@@ -20,6 +20,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("tenant_id", "saga_id", "step", name=op.f("pk_asked")),
     )
     op.create_table(
+        "blob_holds",
+        sa.Column("tenant_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("holder", sa.Text(), nullable=False),
+        sa.Column("held_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("tenant_id", "key", "holder", name=op.f("pk_blob_holds")),
+    )
+    op.create_table(
         "changes",
         sa.Column("tenant_id", sa.Uuid(as_uuid=False), nullable=False),
         sa.Column("record_id", sa.Uuid(as_uuid=False), nullable=False),
@@ -117,6 +125,35 @@ def upgrade() -> None:
     )
     op.create_index(
         "ix_inbox_waiting", "inbox", ["due_at", "seq"], unique=False, postgresql_where=sa.text("state = 'parked'")
+    )
+    op.create_table(
+        "jobs",
+        sa.Column("tenant_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("record", sa.Text(), nullable=False),
+        sa.Column("params", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("asker", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("done", sa.Integer(), nullable=False),
+        sa.Column("total", sa.Integer(), nullable=True),
+        sa.Column("cursor", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("result", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("error", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("files", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("cancel", sa.Boolean(), nullable=False),
+        sa.Column("lease", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("heartbeat_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_jobs")),
+    )
+    op.create_index("ix_jobs_ended", "jobs", ["ended_at"], unique=False)
+    op.create_index(
+        "ix_jobs_waiting", "jobs", ["due_at"], unique=False, postgresql_where=sa.text("state IN ('queued', 'running')")
     )
     op.create_table(
         "operations",
