@@ -12,7 +12,7 @@ from chassis import idempotency, jobs, operators, saga_log
 from chassis.context import Context
 from chassis.errors import not_found
 from chassis.permissions import mask
-from chassis.records import lists, reading, writing
+from chassis.records import exporting, lists, reading, writing
 from chassis.records.store import Store
 from contracts.values import is_uuid
 
@@ -205,6 +205,10 @@ def _upsert(work: Work, runtime: Runtime, params: JSON) -> JSON:
     return answer(work, store, entity, 201 if created else 200)
 
 
+def _export(work: Work, runtime: Runtime, params: JSON) -> JSON:
+    return jobs.accepted(exporting.start(work, store_of(runtime, params, "export"), params))
+
+
 def _bulk(work: Work, runtime: Runtime, params: JSON) -> JSON:
     store = store_of(runtime, params, "bulk")
     return {"status": 200, "body": writing.bulk(work, store, params["items"], atomic=bool(params.get("atomic")))}
@@ -236,6 +240,7 @@ WRITES: dict[str, Callable[[Any, Any, JSON], JSON]] = {
     "record.command": _command,
     "record.upsert": _upsert,
     "record.bulk": _bulk,
+    "record.export": _export,
     "job.cancel": _cancel_job,
     "admin.replay": _move_one("replay"),
     "admin.discard": _move_one("discard"),

@@ -14,12 +14,25 @@ from contracts import fields as f
 from contracts.registry import registry
 
 EVERYTHING = frozenset(
-    {"list", "get", "create", "update", "delete", "restore", "history", "bulk", "upsert", "changes", "aggregate"}
+    {
+        "list",
+        "get",
+        "create",
+        "update",
+        "delete",
+        "restore",
+        "history",
+        "bulk",
+        "upsert",
+        "changes",
+        "aggregate",
+        "export",
+    }
 )
 ONE_BY_ONE = EVERYTHING - {"bulk", "upsert"}
-INSERT_ONLY = frozenset({"list", "get", "create", "history", "changes", "aggregate"})
-READ_ONLY = frozenset({"list", "get", "history", "changes", "aggregate"})
-VIEW = frozenset({"list", "get", "aggregate"})
+INSERT_ONLY = frozenset({"list", "get", "create", "history", "changes", "aggregate", "export"})
+READ_ONLY = frozenset({"list", "get", "history", "changes", "aggregate", "export"})
+VIEW = frozenset({"list", "get", "aggregate", "export"})
 
 
 class Part(Schema):

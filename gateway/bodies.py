@@ -18,6 +18,7 @@ MOST_ITEMS = 500
 _STRUCTURES = (f.Money, f.Embedded, f.Parts, f.StringMap, f.Document)
 MEASURES = ("count", "sum", "avg", "min", "max")
 MOST_ORDERS, MOST_GROUPS = 5, 1_000
+EXPORT = {"format": ("csv", "xlsx", "jsonl"), "style": ("human", "machine")}
 BUCKETS = ("day", "week", "month", "quarter", "year")
 _ITEM_MEMBERS = {
     "create": ({"data"}, set()),
@@ -101,6 +102,20 @@ class RecordBodies:
             return self.listing.read(word, ",".join(value) if isinstance(value, list) else str(value))
         except Problem as problem:
             raise invalid({word: problem.detail}) from None
+
+    def export(self, body: Any) -> JSON:
+        """`{filter?, sort?, fields?, deleted?, format?, style?}`; without anything all records as readable CSV."""
+        given = _object(body)
+        words = {"sort", "fields", "deleted"} & set(self.listing.words)
+        _only(given, {"filter", "format", "style", *words})
+        params: JSON = {"filter": _tree(given)}
+        for word in words:
+            params[word] = None if given.get(word) is None else self._word(word, given[word])
+        for name, choices in EXPORT.items():
+            params[name] = choices[0] if given.get(name) is None else given[name]
+            if params[name] not in choices:
+                raise invalid({name: f"Must be one of: {', '.join(choices)}."})
+        return params
 
     def aggregate(self, body: Any) -> JSON:
         """`{filter?, group_by?, measures, order?, limit?}`; a measure is `{"fn": "sum", "field": "total"}`.

@@ -44,6 +44,7 @@ class Collection:
             ("changes", "/changes", "get", self.changes),
             ("bulk", "/bulk", "post", self.bulk),
             ("aggregate", "/aggregate", "post", self.aggregate),
+            ("export", "/export", "post", self.export),
             ("upsert", external, "get", self.get_external),
             ("upsert", external, "put", self.put_external),
             ("get", one, "get", self.get),
@@ -128,6 +129,12 @@ class Collection:
         parameters.none(req)
         params = bodies.bulk(requests.json_body(req))
         answers.send(resp, self._ask(req, "record.bulk", params, requests.idempotency_key(req), self.root + "/bulk"))
+
+    def export(self, req: falcon.Request, resp: falcon.Response) -> None:
+        parameters.none(req)
+        params = self._bodies.export(requests.json_body(req, optional=True))
+        key = requests.idempotency_key(req)
+        answers.send(resp, self._ask(req, "record.export", params, key, self.root + "/export"))
 
     def _command(self, command: Command) -> Responder:
         template = f"{self.root}/{{id}}/{command.verb}"

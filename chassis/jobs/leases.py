@@ -103,6 +103,19 @@ def progress(work: Work, job_id: str, lease: str, cursor: Any, done: int, total:
     return bool(row.cancel)
 
 
+def tell(database: Database, job: Job, lease: str, done: int, total: int | None) -> bool:
+    """Show progress that a successor could not build on: attempts go on counting. Whether somebody asked to stop."""
+    with database.operations() as connection:
+        row = connection.exec_driver_sql(
+            "UPDATE jobs SET done = %s, total = coalesce(%s, total), heartbeat_at = clock_timestamp()"
+            " WHERE tenant_id = %s AND id = %s AND lease = %s RETURNING cancel",
+            (done, total, job.tenant, job.id, lease),
+        ).first()
+    if row is None:
+        raise LeaseLost
+    return bool(row.cancel)
+
+
 def beat(database: Database, job: Job, lease: str) -> bool:
     """Say that the process lives. Whether somebody asked the job to stop. Raises LeaseLost."""
     with database.operations() as connection:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 JSON = dict[str, Any]
 log = logging.getLogger("guanxi")
 # The kinds that every service has.
-MODULES: tuple[str, ...] = ()
+MODULES: tuple[str, ...] = ("chassis.records.exporting",)
 GRANTS_SECONDS = 60.0
 
 
@@ -84,6 +84,11 @@ class Running:
         """Store how far the job is in the transaction of its effects: `cursor` (JSON) is what `job.cursor` is after a
         kill. Call it last in a batch, since it locks the job's row until the commit."""
         if leases.progress(work, self.job.id, self._lease, cursor, done, total):
+            self._asked_to_stop = True
+
+    def tell(self, done: int, total: int | None = None) -> None:
+        """Show how far the job is, for a kind that has no cursor: after a kill it begins anew."""
+        if leases.tell(self.runtime.database, self.job, self._lease, done, total):
             self._asked_to_stop = True
 
     def cancelled(self) -> bool:

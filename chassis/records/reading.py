@@ -42,12 +42,13 @@ def expand(work: Work, store: Store[Any], documents: list[JSON], names: list[str
         if not isinstance(field, f.Ref) or f"{name}_id" in hidden(work.context, store.name):
             raise bad_request("unknown_parameter", f"{name} cannot be expanded.", "expand")
         ids = {document[f"{name}_id"] for document in documents if document.get(f"{name}_id")}
-        found = _by_id(work, field.target, ids)
+        found = by_id(work, field.target, ids)
         documents = [{**document, name: found.get(document.get(f"{name}_id"))} for document in documents]
     return documents
 
 
-def _by_id(work: Work, target: str, ids: set[str]) -> dict[Any, JSON]:
+def by_id(work: Work, target: str, ids: set[str]) -> dict[Any, JSON]:
+    """What the principal may see of these records: whole within the service, their copied fields across services."""
     if not ids:
         return {}
     other = work.service.stores.get(target)

@@ -45,6 +45,8 @@ class Collection:
             self._bulk()
         if "aggregate" in operations:
             self._aggregate()
+        if "export" in operations:
+            self._export()
         if "changes" in operations:
             self._changes()
         if "upsert" in operations:
@@ -308,6 +310,36 @@ class Collection:
             requestBody=json(schema),
         )
 
+    def _export(self) -> None:
+        fields = next(one["schema"] for one in p.selection(self.record) if one["name"] == "fields")
+        properties: JSON = {
+            "filter": p.filter_tree(self.record, self.schemas),
+            "sort": p.sort_schema(self.record),
+            "fields": fields,
+            "format": {"type": "string", "enum": ["csv", "xlsx", "jsonl"], "default": "csv"},
+            "style": {"type": "string", "enum": ["human", "machine"], "default": "human"},
+        }
+        if "delete" in self.record.operations:
+            properties["deleted"] = p.SHARED["Deleted"]["schema"]
+        schema = {
+            "type": "object",
+            "additionalProperties": False,
+            "properties": {word: nullable(value) for word, value in properties.items()},
+        }
+        self._add(
+            f"{self.base}/export",
+            "post",
+            "export",
+            f"Export a list to a file: {self.label}",
+            job("The file is at the job's `result_url` when it has succeeded."),
+            WRITING,
+            description="The records that the list would show, in pages that are each as of when they are read."
+            " `human` has labels, names and local times, and nothing that a spreadsheet takes for a formula;"
+            " `machine` loses nothing.",
+            parameters=p.shared("IdempotencyKey"),
+            requestBody=json(schema, required=False),
+        )
+
     def _record_answer(self, status: int, text: str, *, location: bool = False, links: bool = False) -> JSON:
         found = answer(status, text, self.schemas.record(self.record))
         response = found[str(status)]
@@ -362,6 +394,13 @@ def answer(status: int, text: str, schema: JSON | None = None, kind: str = "appl
     if schema is not None:
         response["content"] = {kind: {"schema": schema}}
     return {str(status): response}
+
+
+def job(text: str) -> JSON:
+    """202 with the job that does the work."""
+    found = answer(202, text, ref("Job"))
+    found["202"]["headers"] = {"Location": {"$ref": "#/components/headers/Location"}}
+    return found
 
 
 def problems(*statuses: int) -> JSON:

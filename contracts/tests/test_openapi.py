@@ -60,6 +60,7 @@ OF_AN_OPERATION = {
     "upsert": [("get", "/by-external/{system}/{key}"), ("put", "/by-external/{system}/{key}")],
     "changes": [("get", "/changes")],
     "aggregate": [("post", "/aggregate")],
+    "export": [("post", "/export")],
 }
 
 

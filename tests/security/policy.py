@@ -56,6 +56,8 @@ def cells(record: type[Record], record_id: str, examples: Examples) -> Iterator[
             yield Cell("history", "one", "GET", f"{one}/history")
         elif operation == "aggregate":
             yield Cell("aggregate", "count", "POST", f"{root}/aggregate", {"measures": [{"fn": "count"}]})
+        elif operation == "export":
+            yield Cell("export", "job", "POST", f"{root}/export", {"format": "jsonl", "style": "machine"})
         elif operation == "changes":
             yield Cell("changes", "feed", "GET", f"{root}/changes?limit=200")
         elif operation == "upsert":
@@ -87,7 +89,7 @@ def expected(caller: str, cell: Cell, record: type[Record]) -> tuple[int, ...]:
         # He passes every permission; what then stops a write is the version that no record has, or a rule.
         if cell.method == "GET" and cell.about != "none":
             return (200, 404) if cell.operation == "saga" else (200,)
-        return {"all": (200,), "count": (200,), "none": (404,), "one": (412,), "new": (201,)}[cell.about]
+        return {"all": (200,), "count": (200,), "none": (404,), "one": (412,), "new": (201,), "job": (202,)}[cell.about]
     if cell.about in ("one", "none"):
         return (404,)
     if cell.about == "new":
@@ -95,13 +97,17 @@ def expected(caller: str, cell: Cell, record: type[Record]) -> tuple[int, ...]:
         if caller == "another tenant":
             return (201, 422)
         return (404,) if cell.operation == "upsert" and caller == "without grants" else (403,)
+    if cell.about == "job":
+        return (403,) if caller == "without grants" else (202,)
     if cell.about == "feed":
         return (403,) if caller == "without grants" else (200,)
     return (200,)
 
 
 def denied(caller: str, cell: Cell) -> bool:
-    """Whether the caller must leave no trace: everything but what the administrator and a foreign tenant make."""
+    """Whether the caller must leave no trace: all but jobs, and what the administrator and a foreign tenant make."""
+    if cell.about == "job":
+        return caller not in ("administrator", "own scope", "another tenant")
     return cell.about != "new" or caller not in ("administrator", "another tenant")
 
 

@@ -1,0 +1,106 @@
+"""Exports: a list, as its asker may see it, streamed into a file of his.
+
+`machine` loses nothing and goes back in by an import; `human` is for reading: labels, names for ids, no formulas. The
+pages follow the list's own sort. Each is as of the moment when it was read: no snapshot is promised. With the default
+order, by creation, no record comes twice and none that was there all along is missed.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from chassis import jobs
+from chassis.errors import Problem, forbidden
+from chassis.permissions import hidden, scope
+from chassis.records import lists
+from chassis.records.exporting import human, machine
+from chassis.records.exporting.writers import FORMATS, Jsonl, most_rows
+from chassis.records.filters import refuse_unknown
+from chassis.records.store import Store
+
+if TYPE_CHECKING:
+    from chassis.database import Work
+    from chassis.jobs.running import Running
+
+JSON = dict[str, Any]
+STYLES = ("human", "machine")
+DEFAULT_SORT = "created_at"
+
+
+def start(work: Work, store: Store[Any], params: JSON) -> JSON:
+    """Queue an export of `{filter, sort, fields, format, style}`. What the list would refuse is refused here."""
+    if scope(work.context, store.name, "read") == "none":
+        raise forbidden("export", store.record.collection)
+    query = {name: params.get(name) for name in ("filter", "sort", "deleted")}
+    lists.page(work, store, {**query, "limit": 1})
+    fields = params.get("fields")
+    if fields:
+        refuse_unknown(set(fields), set(store.record.declared()) - hidden(work.context, store.name), "field")
+    wanted = {"query": query, "fields": fields, "format": params["format"], "style": params["style"]}
+    return jobs.start(work, "export", store.name, wanted)
+
+
+@jobs.kind("export")
+def run(running: Running) -> JSON:
+    """Write the file and keep it. A killed export begins anew: it has no effects that could happen twice."""
+    store, params = running.store, running.job.params
+    total = _count(running, store, params["query"])
+    if total is not None and total > most_rows(params["format"]):
+        raise _too_many(params["format"])
+    kind = FORMATS[params["format"]]
+    with tempfile.TemporaryDirectory(prefix="guanxi-export-") as folder:
+        path = Path(folder) / f"export.{kind.suffix}"
+        rows = _write(running, store, kind, path, total)
+        if rows is None:
+            return {"rows": 0, "format": params["format"], "style": params["style"]}
+        name = f"{store.record.collection}-{running.runtime.clock.now():%Y-%m-%d}.{kind.suffix}"
+        with path.open("rb") as file:
+            running.publish("result", file, name, kind.media_type)
+    return {"rows": rows, "format": params["format"], "style": params["style"]}
+
+
+def _write(running: Running, store: Store[Any], kind: Any, path: Path, total: int | None) -> int | None:
+    """How many rows were written; None when somebody cancelled."""
+    params = running.job.params
+    context = running.context()
+    concealed = hidden(context, store.name)
+    if params["style"] == "machine":
+        shape: Any = machine.Shape(store, params["fields"], concealed)
+    else:
+        shape = human.Shape(store, params["fields"], concealed, running.locale, context.zone)
+    rows, after = 0, None
+    with kind(path, shape) as writer:
+        while True:
+            with running.reading() as work:
+                query = {**params["query"], "sort": params["query"]["sort"] or DEFAULT_SORT}
+                page = lists.page(work, store, {**query, "limit": lists.LARGEST, "after": after})
+                documents = page["items"]
+                found = shape.documents(work, documents) if kind is Jsonl else shape.rows(work, documents)
+                for row in found:
+                    writer.write(row)
+            rows += len(documents)
+            if rows > most_rows(params["format"]):
+                raise _too_many(params["format"])
+            running.tell(rows, total)
+            after = page["next"]
+            if after is None:
+                return rows
+            if running.cancelled():
+                return None
+
+
+def _count(running: Running, store: Store[Any], query: JSON) -> int | None:
+    """How many there are, for the progress only: where counting takes too long, nobody is told."""
+    try:
+        with running.reading() as work:
+            count: int | None = lists.page(work, store, {**query, "limit": 1, "count": "exact"}).get("count")
+            return count
+    except Problem:
+        return None
+
+
+def _too_many(kind: str) -> Problem:
+    most = most_rows(kind)
+    return Problem(422, "too_many_rows", f"A sheet has at most {most} rows: filter, or export as csv or jsonl.")
