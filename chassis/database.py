@@ -9,7 +9,7 @@ simple query are one implicit transaction.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -103,6 +103,8 @@ class Work:
         self.copies: dict[tuple[str, str], dict[str, Any] | None] = {}
         """Copies of other services' records, by record and id, as this transaction has read them."""
         self.scope: Scope = connection.get_execution_options()["scope"]
+        self.committed: list[Callable[[], None]] = []
+        """What the process does once the transaction has committed: for its own memory only."""
         self.reveal: dict[str, Any] = {}
         """Secrets for this one answer: added to its body, kept nowhere."""
 
@@ -162,6 +164,7 @@ class Work:
         self._savepoints += 1
         name, mark, sendings = f"s{self._savepoints}", len(self._waiting), self._sendings
         changes, messages, reveal = len(self.changes), len(self.messages), dict(self.reveal)
+        committed = len(self.committed)
         self.later(f"SAVEPOINT {name}")
         try:
             yield
@@ -172,7 +175,7 @@ class Work:
             else:
                 self._waiting.clear()
                 self.sql(f"ROLLBACK TO SAVEPOINT {name}")
-            del self.changes[changes:], self.messages[messages:]
+            del self.changes[changes:], self.messages[messages:], self.committed[committed:]
             self.reveal = reveal
             raise
         self.later(f"RELEASE SAVEPOINT {name}")
@@ -236,6 +239,8 @@ class Database:
             try:
                 yield work
                 work.commit()
+                for act in work.committed:
+                    act()
             except BaseException:
                 work.rollback()
                 raise

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from chassis import idempotency, jobs, operators, saga_log
 from chassis.context import Context
 from chassis.errors import not_found
-from chassis.permissions import mask
 from chassis.records import exporting, lists, reading, writing
 from chassis.records.store import Store
 from contracts.values import is_uuid
@@ -62,7 +61,7 @@ def answer(work: Work, store: Store[Any], entity: Any, status: int = 200, **more
     """The record as it is after a write, without what the principal may not see."""
     return {
         "status": status,
-        "body": mask(work.context, store.name, entity.wire()),
+        "body": store.shown(work, entity.wire()),
         "etag": str(entity.version),
         **more,
     }

@@ -48,8 +48,15 @@ def read_only(context: Context, record: str) -> frozenset[str]:
 
 
 def mask(context: Context, record: str, document: dict[str, Any]) -> dict[str, Any]:
-    """A record's wire form without what is hidden."""
-    if not context.masks:
+    """A record's wire form without what is hidden; `custom.<name>` hides one custom field."""
+    return without(hidden(context, record), document) if context.masks else document
+
+
+def without(gone: frozenset[str], document: dict[str, Any]) -> dict[str, Any]:
+    """A document without these fields."""
+    if not gone:
         return document
-    gone = hidden(context, record)
-    return {name: value for name, value in document.items() if name not in gone} if gone else document
+    left = {name: value for name, value in document.items() if name not in gone}
+    if left.get("custom"):
+        left["custom"] = {name: value for name, value in left["custom"].items() if f"custom.{name}" not in gone}
+    return left

@@ -18,10 +18,12 @@ from chassis.bus.wire import decode
 from chassis.clock import Clock
 from chassis.context import EVERYTHING, Context, Signer, service_context
 from chassis.database import Database, Work
+from chassis.definitions import CUSTOM, NUMBERING, Definitions
 from chassis.errors import Problem, from_validation, unavailable
 from chassis.inbox import NotYet
+from chassis.numbering import Numbers
 from chassis.records import Store, references
-from contracts.records import Ask, Query
+from contracts.records import STANDARD, Ask, Query
 from contracts.registry import registry
 from contracts.values import is_uuid
 
@@ -29,6 +31,11 @@ JSON = dict[str, Any]
 log = logging.getLogger("guanxi")
 BATCH, HEAVY_BATCH = 100, 500
 USER = ("name", "email", "manager_id", "status", "locale", "zone")
+# Definitions are read from their copies, so the copies have all of them.
+DEFINED = {
+    name: tuple(field for field in registry.load().records[name].declared() if field not in STANDARD)
+    for name in (CUSTOM, NUMBERING)
+}
 
 
 @dataclass(frozen=True)
@@ -93,7 +100,8 @@ class Runtime:
         self.queries = {query.name: handle for query, handle in definition.queries}
         self.copies: dict[str, tuple[str, ...]] = dict(definition.copies)
         if self.name != "identity" and definition.stores:
-            self.copies = {"identity.user": USER, "identity.team": ("name",)} | self.copies
+            self.copies = {"identity.user": USER, "identity.team": ("name",), **DEFINED} | self.copies
+        self.definitions, self.numbers = Definitions(), Numbers()
         self.reactions = [*self._copying(), *definition.reactions]
         self.weather = inbox.Weather()
         self.settings: Any = None
@@ -106,7 +114,10 @@ class Runtime:
             types = tuple(f"{record}.*" for record in self.copies)
 
             def keep_copy(event: JSON, work: Work) -> None:
-                references.keep(work, event, self.copies[event["type"].rsplit(".", 1)[0]])
+                record = event["type"].rsplit(".", 1)[0]
+                references.keep(work, event, self.copies[record])
+                if record in DEFINED:
+                    work.committed.append(partial(self.definitions.forget, work.tenant))
 
             yield Reaction("keep_copy", types, keep_copy)
 
@@ -117,15 +128,27 @@ class Runtime:
 
     def fetch(self, work: Work, record: str, record_id: str) -> JSON | None:
         """Another service's record, by one call in a command. A handler never calls: it says `NotYet` and waits."""
-        if self.caller is None or not work.context.cause.startswith(("request", "import", "job")):
+        if not self._may_call(work):
             raise NotYet(f"{record} {record_id} is not known here yet")
-        service = record.split(".", 1)[0]
+        return self._ask(work, record.split(".", 1)[0], "record.get", {"record": record, "id": record_id})
+
+    def learn_definitions(self, work: Work) -> bool:
+        """Ask identity for the tenant's custom fields and numbering rules, and keep them. False: nobody to ask."""
+        if self.name == "identity" or not self._may_call(work):
+            return False
+        found = self._ask(work, "identity", "identity.definitions", {}) or {}
+        for record, documents in found.items():
+            for document in documents:
+                references.store(work, record, document, self.copies[record])
+        return True
+
+    def _may_call(self, work: Work) -> bool:
+        return self.caller is not None and work.context.cause.startswith(("request", "import", "job"))
+
+    def _ask(self, work: Work, service: str, method: str, params: JSON) -> JSON | None:
         context = service_context(self.name, work.tenant, cause="request", correlation_id=work.context.correlation_id)
-        request = {
-            "method": "record.get",
-            "context": self.signer.sign(context),
-            "params": {"record": record, "id": record_id},
-        }
+        request = {"method": method, "context": self.signer.sign(context), "params": params}
+        assert self.caller is not None
         try:
             answer = self.caller.call(service, request, timeout=min(3.0, max(0.1, work.context.time_left())))
         except (BusUnavailable, OutcomeUnknown) as error:

@@ -25,7 +25,7 @@ from contracts.scalars import (
     State,
     Text,
 )
-from contracts.structures import Document, Embedded, Parts, StringMap, Texts
+from contracts.structures import Choices, Document, Embedded, Parts, StringMap, Texts, Value
 from contracts.values import instant, parse_decimal, parse_instant, parse_uuid, plain
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "TEXT_PATTERN",
     "Boolean",
     "Choice",
+    "Choices",
     "Code",
     "Currency",
     "Date",
@@ -55,6 +56,7 @@ __all__ = [
     "StringMap",
     "Text",
     "Texts",
+    "Value",
     "instant",
     "missing",
     "parse_decimal",

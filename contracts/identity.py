@@ -3,8 +3,19 @@
 from __future__ import annotations
 
 from contracts import fields as f
-from contracts.records import ONE_BY_ONE, VIEW, Command, Event, Part, Record
+from contracts.records import EVERYTHING, ONE_BY_ONE, READ_ONLY, VIEW, Command, Event, Part, Record
 
+CUSTOM_TYPES: dict[str, f.Label] = {
+    "text": ("Text", "文本"),
+    "number": ("Number", "数字"),
+    "money": ("Money", "金额"),
+    "date": ("Date", "日期"),
+    "instant": ("Date and time", "日期时间"),
+    "choice": ("Choice", "单选"),
+    "multi_choice": ("Several choices", "多选"),
+    "reference": ("Reference", "引用"),
+    "boolean": ("Yes or no", "是否"),
+}
 ROLE_ACTIONS = "Grants: {record: {action: none | own | team | all}}, `*` for every record or action"
 
 
@@ -78,10 +89,116 @@ class ApiKey(
     )
 
 
+class Words(Part):
+    """A label or help text that a tenant writes itself. Without Chinese words the English ones stand there too."""
+
+    en = f.Text(required=True, max=200, label=("English", "英文"))
+    zh = f.Text(max=200, label=("Chinese", "中文"))
+
+
+class CustomChoice(Part):
+    id = f.Id()
+    value = f.Code(required=True, label=("Value", "值"))
+    label = f.Embedded(Words, required=True, label=("Label", "标签"))
+
+
+class CustomField(
+    Record,
+    name="identity.custom-field",
+    collection="custom-fields",
+    label=("Custom field", "自定义字段"),
+    subtitle=("applies_to", "type"),
+    operations=EVERYTHING - {"delete", "restore"},
+):
+    """A field that a tenant adds to a record. Its name is the key of its values and stays; what people read is the
+    label. An inactive field is out of sight, and its values come back with it."""
+
+    applies_to = f.Code(required=True, once=True, filter=True, label=("Collection", "所属集合"))
+    name = f.Code(required=True, once=True, filter=True, pattern="[a-z][a-z0-9_]{0,39}", label=("Name", "字段名"))
+    label = f.Embedded(Words, required=True, label=("Label", "标签"))
+    help = f.Embedded(Words, label=("Help", "说明"))
+    type = f.Choice(CUSTOM_TYPES, required=True, once=True, filter=True, label=("Type", "类型"))
+    required = f.Boolean(
+        default=False,
+        label=("Required", "必填"),
+        help=("Demanded of new records; old ones are left as they are", "新建时必填；已有记录不受影响"),
+    )
+    default = f.Value(label=("Default", "默认值"), help=("Given to new records", "新建记录时自动填入"))
+    choices = f.Parts(CustomChoice, at_most=200, label=("Choices", "选项"))
+    position = f.Integer(default=0, least=0, most=10_000, label=("Position", "顺序"))
+    min = f.Number(label=("Least", "最小值"), help=("Of numbers and amounts", "用于数字和金额"))
+    max = f.Number(label=("Most", "最大值"), help=("Of numbers and amounts", "用于数字和金额"))
+    places = f.Integer(least=0, most=6, label=("Decimals", "小数位数"))
+    max_length = f.Integer(least=1, most=2_000, label=("Longest text", "最大长度"))
+    pattern = f.Text(
+        max=200,
+        label=("Pattern", "格式"),
+        help=(
+            "A row of characters, classes such as [A-Z] and \\d, and repeats such as {2,4}",
+            "由字符、字符类（如 [A-Z]、\\d）和重复次数（如 {2,4}）组成",
+        ),
+    )
+    target = f.Code(label=("Refers to", "引用集合"), once=True, help=("A collection", "集合名称"))
+    indexed = f.Boolean(
+        default=True,
+        once=True,
+        label=("Filtered and sorted by", "可筛选和排序"),
+        help=("At most 20 fields of a collection", "每个集合最多 20 个字段"),
+    )
+    searchable = f.Boolean(default=False, label=("Found by search", "可搜索"))
+    active = f.Boolean(default=True, filter=True, label=("Active", "启用"))
+
+
+class NumberingRule(
+    Record,
+    name="identity.numbering-rule",
+    collection="numbering-rules",
+    label=("Numbering rule", "编号规则"),
+    title="applies_to",
+    subtitle=("pattern",),
+    operations=READ_ONLY | {"update"},
+):
+    """How a tenant numbers the documents of one collection: one rule for each that has numbers, made with the tenant.
+
+    A change counts from the next number on."""
+
+    applies_to = f.Code(computed=True, filter=True, search=5, label=("Collection", "所属集合"))
+    pattern = f.Text(
+        required=True,
+        max=50,
+        label=("Pattern", "编号格式"),
+        help=(
+            "Such as SO-{year}-{seq:05}; it may have {year}, {yy}, {month}, {day}, {field} and has {seq} once",
+            "例如 SO-{year}-{seq:05}；可用 {year}、{yy}、{month}、{day}、{field}，必须有一个 {seq}",
+        ),
+    )
+    scope = f.Choice(
+        {
+            "none": ("Never", "不重置"),
+            "year": ("Each year", "每年"),
+            "month": ("Each month", "每月"),
+            "day": ("Each day", "每日"),
+        },
+        default="year",
+        label=("Begins again", "重新计数"),
+    )
+    scope_field = f.Code(
+        label=("Counted by field", "按字段计数"),
+        help=("A field with a sequence for each of its values", "该字段的每个值各自计数"),
+    )
+    gaps = f.Choice(
+        {"none": ("Gap-free", "不允许缺号"), "allowed": ("Fast, with gaps", "快速，允许缺号")},
+        default="none",
+        label=("Gaps", "缺号策略"),
+    )
+    zone = f.Code(default="UTC", label=("Time zone", "时区"), help=("In which the date is read", "按此时区取日期"))
+
+
 class NewPassword(Part):
     password = f.Text(required=True, min=12, max=256, label=("Password", "密码"))
 
 
+NumberingRuleCreated = Event("identity.numbering-rule.created", of=NumberingRule)
 TenantCreated = Event("identity.tenant.created", of=Tenant)
 UserDeactivated = Event("identity.user.deactivated", of=User)
 UserActivated = Event("identity.user.activated", of=User)

@@ -91,6 +91,36 @@ class Document(Field):
         return {"type": "object"}
 
 
+class Value(Document):
+    """Any JSON value: its shape is decided by another field, as that of a custom field's default by its type."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        return value
+
+    def json_schema(self) -> JSON:
+        return {}
+
+
+class Choices(Field):
+    """Several of declared values, without repeats, in the order of their declaration."""
+
+    operators = ("eq", "ne", "in", "empty")
+
+    def __init__(self, choices: dict[str, tuple[str, str]], **options: Any) -> None:
+        super().__init__(**options)
+        self.choices = choices
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> list[str]:
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise self.fail("Must be a list of texts.")
+        if not set(value) <= set(self.choices):
+            raise self.fail(f"Must be some of: {', '.join(self.choices)}.")
+        return [choice for choice in self.choices if choice in value]
+
+    def json_schema(self) -> JSON:
+        return {"type": "array", "items": {"type": "string", "enum": list(self.choices)}}
+
+
 class Parts(Field):
     """A list of parts that live and die with their record, such as order lines. Each has an id that it keeps."""
 

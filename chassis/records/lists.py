@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from chassis.errors import Problem, bad_request
-from chassis.permissions import mask, scope
+from chassis.permissions import scope
 from chassis.records import counting
 from chassis.records.filters import SQL, Conditions, Selection, joined
 from chassis.records.sorting import Key, behind, cursor, keys_of, order_by, read_cursor
@@ -38,7 +38,7 @@ def page(work: Work, store: Store[Any], query: JSON) -> JSON:
     more = len(rows) > limit
     rows = rows[:limit]
     width = len(store.stored.column_names())
-    documents = [mask(work.context, store.name, store.stored.wire_of_row(row[:width])) for row in rows]
+    documents = [store.shown(work, store.stored.wire_of_row(row[:width])) for row in rows]
     answer: JSON = {"items": documents, "next": cursor(rows[-1][width : width + len(keys)]) if more else None}
     if query.get("count"):
         whole = after is None and not more

@@ -74,12 +74,21 @@ def check_version(work: Work, entity: Stored, if_match: str | None, patch: JSON 
             if lines is not None:
                 merged[name] = lines
                 continue
-        elif current.get(name) == patch[name]:
+        elif current.get(name) == patch[name] or (
+            isinstance(field, f.Document) and _disjoint(base.get(name), patch[name], current.get(name))
+        ):
             continue
         clashing.append(name)
     if clashing:
         raise _clash(entity, base, patch, clashing)
     return merged
+
+
+def _disjoint(base: Any, mine: Any, theirs: Any) -> bool:
+    """Whether a patch of an object names only members that nobody else has changed, or changed to the same."""
+    if not all(isinstance(one, dict) for one in (base, mine, theirs)):
+        return False
+    return all(value == theirs.get(name) or base.get(name) == theirs.get(name) for name, value in mine.items())
 
 
 def _clash(entity: Stored, base: JSON, mine: JSON, fields: list[str]) -> Problem:

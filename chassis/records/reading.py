@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from marshmallow import ValidationError
@@ -58,11 +59,7 @@ def by_id(work: Work, target: str, ids: set[str]) -> dict[Any, JSON]:
             (work.tenant, list(ids)),
         )
         documents = [other.stored.wire_of_row(row) for row in rows]
-        return {
-            document["id"]: mask(work.context, target, document)
-            for document in documents
-            if other.readable(work, document)
-        }
+        return {document["id"]: other.shown(work, document) for document in documents if other.readable(work, document)}
     copies = work.sql(
         "SELECT id, data FROM copies WHERE tenant_id = %s AND record = %s AND id = ANY(%s::uuid[]) AND NOT deleted",
         (work.tenant, target, list(ids)),
@@ -101,13 +98,25 @@ def history(work: Work, store: Store[Any], params: JSON) -> JSON:
                 "cause": change.cause,
                 "correlation_id": change.correlation_id,
                 "changes": [
-                    {"field": name, "from": before.get(name), "to": after_it.get(name)}
-                    for name in change.changed
+                    {"field": name, "from": old, "to": new}
+                    for name, old, new in _differences(change.changed, before, after_it)
                     if name not in concealed
                 ],
             }
         )
     return {"items": items, "next": str(items[-1]["version"]) if len(rows) > limit else None}
+
+
+def _differences(changed: list[str], before: JSON, after: JSON) -> Iterator[tuple[str, Any, Any]]:
+    """Field, value before and value after; custom fields one by one."""
+    for name in changed:
+        if name != "custom":
+            yield name, before.get(name), after.get(name)
+            continue
+        old, new = before.get(name) or {}, after.get(name) or {}
+        for inner in sorted(old.keys() | new.keys()):
+            if old.get(inner) != new.get(inner):
+                yield f"custom.{inner}", old.get(inner), new.get(inner)
 
 
 def _readable_today(work: Work, store: Store[Any], record_id: str) -> None:
@@ -133,7 +142,7 @@ def as_of(work: Work, store: Store[Any], record_id: str, moment: str) -> JSON:
     document = {name: {**row.snapshot, **row.private.get("snapshot", {})}.get(name) for name in store.record.declared()}
     if document["deleted_at"] is not None:
         raise not_found(store.record.singular)
-    return mask(work.context, store.name, document)
+    return store.shown(work, document)
 
 
 def by_external(work: Work, store: Store[Any], system: str, key: str) -> JSON:

@@ -38,10 +38,11 @@ def define(metadata: MetaData) -> None:
 def keep(work: Work, event: JSON, fields: Sequence[str]) -> None:
     """Keep the copy of an event's record, unless a newer version is here already."""
     data = event["data"]
-    _store(work, event["type"].rsplit(".", 1)[0], data, fields)
+    store(work, event["type"].rsplit(".", 1)[0], data, fields)
 
 
-def _store(work: Work, record: str, data: JSON, fields: Sequence[str]) -> None:
+def store(work: Work, record: str, data: JSON, fields: Sequence[str]) -> None:
+    """Keep the copy of a record as its owner knows it, unless a newer version is here already."""
     work.later(
         "INSERT INTO copies (tenant_id, record, id, version, deleted, data) VALUES (%s, %s, %s, %s, %s, %s)"
         " ON CONFLICT (tenant_id, record, id) DO UPDATE SET version = excluded.version, deleted = excluded.deleted,"
@@ -73,7 +74,7 @@ def copy_of(work: Work, record: str, record_id: str, *, lock: bool = False) -> J
         found = work.service.fetch(work, record, record_id)
         if found is None:
             return None
-        _store(work, record, found, work.service.copies[record])
+        store(work, record, found, work.service.copies[record])
         row = work.sql(sql, (work.tenant, record, record_id)).first()
         assert row is not None
     work.copies[record, record_id] = None if row.deleted else row.data
@@ -175,6 +176,14 @@ def _values(entity: Stored, name: str, inner: str | None) -> list[tuple[str, str
 def _before(before: JSON, name: str, inner: str | None) -> set[Any]:
     value = before.get(name)
     return {value} if inner is None else {part.get(inner) for part in value or ()}
+
+
+def exists(work: Work, target: str, record_id: str) -> bool:
+    """Whether a living record stands behind an id, as far as this service can know it."""
+    own = work.service.stores.get(target)
+    if own is not None:
+        return own.find(work, record_id) is not None
+    return target not in work.service.copies or copy_of(work, target, record_id) is not None
 
 
 def refuse_if_referenced(work: Work, record: type[Record], record_id: str) -> None:

@@ -17,7 +17,7 @@ from chassis.database import Work
 from chassis.errors import conflict, forbidden, from_validation, invalid, not_found
 from chassis.ids import new_id
 from chassis.permissions import covers, mask, read_only, scope
-from chassis.records import external, patching, references
+from chassis.records import custom, external, patching, references
 from chassis.records.constraints import constraints_of
 from chassis.records.stored import Stored, table_name
 from contracts import fields as f
@@ -117,7 +117,11 @@ class Store(Generic[S]):
         document = self.stored.wire_of_row(rows[0])
         if document["deleted_at"] is not None or not self.readable(work, document):
             raise not_found(self.record.singular)
-        return mask(work.context, self.name, document)
+        return self.shown(work, document)
+
+    def shown(self, work: Work, document: JSON) -> JSON:
+        """A record's wire form as the principal may see it."""
+        return mask(work.context, self.name, custom.shown(work, self, document))
 
     def readable(self, work: Work, document: JSON) -> bool:
         return covers(work.context, scope(work.context, self.name, "read"), document["owner_id"], document["team_id"])
@@ -162,6 +166,7 @@ class Store(Generic[S]):
         if not covers(context, granted, entity.owner_id, entity.team_id):
             raise forbidden("create", f"{self.record.collection} of others")
         references.look_ahead(work, [entity])
+        custom.begin(work, self, entity, asked=True)
         event = None
         for rule in self._created:
             event = rule(entity, work) or event
@@ -184,6 +189,8 @@ class Store(Generic[S]):
             if declared[name].once and value != getattr(entity, name):
                 raise invalid({name: "Cannot be changed once it is set."})
             setattr(entity, name, value)
+        if "custom" in values:
+            custom.amend(work, self, entity)
         if not covers(work.context, scope(work.context, self.name, "update"), entity.owner_id, entity.team_id):
             raise forbidden("update", f"the owner of this {self.record.singular}")
         self.save(work, entity)
@@ -238,7 +245,9 @@ class Store(Generic[S]):
 
     def _refuse_masked(self, work: Work, data: JSON) -> None:
         if work.context.masks:
-            refused = sorted(set(data) & read_only(work.context, self.name))
+            given = data.get("custom")
+            named = {*data, *(f"custom.{name}" for name in (given if isinstance(given, dict) else ()))}
+            refused = sorted(named & read_only(work.context, self.name))
             if refused:
                 raise invalid(dict.fromkeys(refused, "You may not write this field."), code="field_read_only")
 
@@ -267,6 +276,7 @@ class Store(Generic[S]):
         parameters = [value for entity in entities for value in (work.tenant, *entity.values())]
         self._write(work, self._insert + ", ".join([self._row] * len(entities)), parameters)
         external.add(work, self.name, entities)
+        custom.index(work, self, [(entity, {}) for entity in entities])
         for entity in entities:
             document = entity.wire()
             entity.was = document
@@ -292,9 +302,9 @@ class Store(Generic[S]):
             "updated_at": now,
             "updated_by": actor,
             "external_ids": entity.__dict__["external_ids"] or {},
-            "custom": entity.__dict__["custom"] or {},
         }
         entity.__dict__.update(values)
+        custom.begin(work, self, entity, asked=False)
         self._name_parts(entity)
         for rule in self._computes:
             rule(entity, work)
@@ -340,6 +350,8 @@ class Store(Generic[S]):
         )
         if "external_ids" in changed:
             external.replace(work, self.name, entity)
+        if "custom" in changed:
+            custom.index(work, self, [(entity, before["custom"])])
         document = entity.wire()
         entity.was = document
         self._append(

@@ -187,6 +187,8 @@ def _indexes(cls: type[Stored], name: str) -> list[Index]:
                         postgresql_where=text(f"{whose} IS NOT NULL"),
                     )
                 )
+    if cls.record.number_pattern:
+        indexes.append(Index(f"uq_{name}_number", "tenant_id", "number_key", unique=True))
     return indexes
 
 

@@ -1,4 +1,4 @@
-"""Alarms ring once; numbers have no gaps and no twins."""
+"""Alarms ring once."""
 
 from __future__ import annotations
 
@@ -8,10 +8,8 @@ from typing import Any
 import pytest
 
 from chassis.errors import conflict
-from chassis.numbering import next_number
-from chassis.tests.given import at_once, rows
+from chassis.tests.given import at_once
 from chassis.timers import set_alarm
-from contracts.sales import Order
 
 
 @pytest.fixture
@@ -95,31 +93,3 @@ def test_two_processes_that_ring_at_once_let_one_have_the_effect(suite: Any) -> 
         _set(suite, key, -1)
     at_once(*[suite.runtime("customer").ring_alarms] * 3)
     assert sorted(key for key, _ in suite.rung) == list("abcdef")
-
-
-def _next(suite: Any, fail: bool = False) -> str | None:
-    try:
-        with suite.work("customer") as work:
-            number = next_number(work, Order)
-            if fail:
-                raise RuntimeError
-            return number
-    except RuntimeError:
-        return None
-
-
-def test_numbers_given_at_once_are_neither_lost_nor_given_twice(suite: Any) -> None:
-    tasks = [lambda fail=index % 4 == 3: [_next(suite, fail) for _ in range(5)] for index in range(8)]
-    given = [number for numbers in at_once(*tasks) for number in numbers if number]
-    year = suite.clock.now().year
-    assert sorted(given) == [f"SO-{year}-{index:05}" for index in range(1, 31)]
-
-
-def test_each_year_and_each_tenant_counts_for_itself(suite: Any) -> None:
-    year = suite.clock.now().year
-    assert _next(suite) == f"SO-{year}-00001"
-    suite.clock.forward(days=366)
-    assert _next(suite) == f"SO-{suite.clock.now().year}-00001"
-    with suite.work("customer", suite.context(tenant=suite.user_id)) as work:
-        assert next_number(work, Order).endswith("-00001")
-    assert len(rows(suite, "customer", "SELECT 1 FROM counters WHERE tenant_id = %s")) == 2

@@ -10,7 +10,7 @@ from sqlalchemy.exc import ProgrammingError
 
 from chassis.errors import Problem
 from chassis.ids import new_id
-from chassis.tests.given import changes_of, refused, rows
+from chassis.tests.given import changes_of, define, refused, rows
 
 ACCOUNT, CONTACT, PIPELINE = "customer.account", "customer.contact", "sales.pipeline"
 
@@ -25,13 +25,18 @@ def _call(suite: Any, method: str, record_id: str, **params: Any) -> Any:
 
 
 class TestPatches:
-    def test_objects_merge_member_by_member_and_null_removes(self, suite: Any) -> None:
+    def test_objects_merge_member_by_member_and_null_removes(self, suite_of: Any) -> None:
+        suite = suite_of("identity", "customer")
+        define(suite, "budget", "money")
+        define(suite, "nickname", "text")
         address = {"city": "Kiel", "street": "Hafen 1", "country": "DE"}
-        made = suite.create(ACCOUNT, {"name": "Alpha", "address": address, "custom": {"a": {"b": 1, "c": 2}}})
-        patch = {"address": {"city": "Bern", "street": None}, "custom": {"a": {"b": None, "d": 3}}, "industry": "Steel"}
+        budget = {"budget": {"amount": "5.00", "currency": "EUR"}}
+        made = suite.create(ACCOUNT, {"name": "Alpha", "address": address, "custom": budget | {"nickname": "Al"}})
+        patch = {"address": {"city": "Bern", "street": None}, "industry": "Steel"}
+        patch["custom"] = {"budget": {"amount": "6.00"}, "nickname": None}
         changed = suite.update(ACCOUNT, made["id"], patch)
         assert changed["address"] == {**address, "city": "Bern", "street": None, "region": None, "postal_code": None}
-        assert changed["custom"] == {"a": {"c": 2, "d": 3}}
+        assert changed["custom"] == {"budget": {"amount": "6.00", "currency": "EUR"}}
         assert (changed["name"], changed["industry"], changed["city"]) == ("Alpha", "Steel", "Bern")
         cleared = suite.update(ACCOUNT, made["id"], {"address": None, "industry": None})
         assert (cleared["address"], cleared["industry"], cleared["city"]) == (None, None, None)
@@ -93,7 +98,9 @@ class TestPatches:
             with pytest.raises(ProgrammingError, match="permission denied"), suite.work("inventory") as work:
                 work.sql(statement)
 
-    def test_what_a_rule_changes_in_place_is_a_change(self, suite: Any) -> None:
+    def test_what_a_rule_changes_in_place_is_a_change(self, suite_of: Any) -> None:
+        suite = suite_of("identity", "customer")
+        define(suite, "tags", "multi_choice", choices=[{"value": one, "label": {"en": one}} for one in "ab"])
         made = suite.create(ACCOUNT, {"name": "Alpha", "currencies": ["EUR"], "custom": {"tags": ["a"]}})
         accounts = suite.runtime("customer").stores[ACCOUNT]
 

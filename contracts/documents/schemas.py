@@ -188,6 +188,8 @@ def nullable(schema: JSON) -> JSON:
         return {**schema, "anyOf": [*schema["anyOf"], {"type": "null"}]}
     if "$ref" in schema:
         return {"anyOf": [schema, {"type": "null"}]}
+    if "type" not in schema:
+        return schema
     wider = {**schema, "type": [schema["type"], "null"]}
     if "enum" in schema:
         wider["enum"] = [*schema["enum"], None]

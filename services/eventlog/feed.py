@@ -9,7 +9,7 @@ from typing import Any
 from chassis.context import Context
 from chassis.database import Work
 from chassis.errors import bad_request
-from chassis.permissions import hidden, scope
+from chassis.permissions import hidden, scope, without
 from contracts.registry import registry
 
 JSON = dict[str, Any]
@@ -113,10 +113,10 @@ def as_event(context: Context, row: Any) -> JSON:
     """The CloudEvent of a row with its position, personal fields included, hidden ones left out."""
     gone = hidden(context, row.record)
     data = {**row.envelope["data"], **row.private["data"]}
-    data = {name: value for name, value in data.items() if name not in gone}
+    data = without(gone, data)
     if "previous" in data:
         before = {**data["previous"], **row.private["previous"]}
-        data["previous"] = {name: value for name, value in before.items() if name not in gone}
+        data["previous"] = without(gone, before)
     if "changed" in data:
         data["changed"] = [name for name in data["changed"] if name not in gone]
     return {**row.envelope, "data": data, "position": row.position}

@@ -31,6 +31,14 @@ class ApiKey(Stored, record=contracts.ApiKey):
     pass
 
 
+class CustomField(Stored, record=contracts.CustomField):
+    __table_args__ = (UniqueConstraint("tenant_id", "applies_to_key", "name_key"),)
+
+
+class NumberingRule(Stored, record=contracts.NumberingRule):
+    __table_args__ = (UniqueConstraint("tenant_id", "applies_to_key"),)
+
+
 passwords = Table(
     "passwords",
     metadata,

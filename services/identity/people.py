@@ -12,6 +12,7 @@ from chassis.ids import new_id
 from chassis.permissions import SCOPES, scope, scope_in
 from chassis.records import Store
 from contracts import identity as contracts
+from contracts.custom import PREFIX
 from contracts.registry import registry
 from services.identity import credentials
 from services.identity.models import ApiKey, Role, Team, Tenant, User
@@ -34,7 +35,9 @@ def grants_are_known(role: Role, work: Work) -> None:
             raise invalid({f"masks.{record}": "Maps hidden and read_only to lists of fields of a record."})
         known = list(declared.declared())
         for names in mask.values():
-            if not isinstance(names, list) or any(name not in known for name in names):
+            if not isinstance(names, list) or any(
+                name not in known and not str(name).startswith(PREFIX) for name in names
+            ):
                 raise invalid({f"masks.{record}": "Names fields that the record does not have."})
 
 

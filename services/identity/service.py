@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from chassis.service import Service
-from services.identity import sessions
+from services.identity import definitions, sessions
+from services.identity.definitions import custom_fields, numbering_rules
 from services.identity.people import api_keys, roles, teams, tenants, users
 
 
 class Identity(Service):
-    """Tenants, users, teams, roles, API keys and tokens."""
+    """Tenants, users, teams, roles, API keys, tokens, custom fields and numbering rules."""
 
     name = "identity"
-    stores = (tenants, teams, roles, users, api_keys)
+    stores = (tenants, teams, roles, users, api_keys, custom_fields, numbering_rules)
     methods = {
         "identity.login": sessions.login,
         "identity.refresh": sessions.refresh,
@@ -19,6 +20,7 @@ class Identity(Service):
         "identity.authenticate": sessions.authenticate,
         "identity.context_of": sessions.context_of,
         "identity.me": sessions.me,
+        "identity.definitions": definitions.all_of,
         "identity.provision": sessions.provision,
     }
 

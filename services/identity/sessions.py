@@ -10,6 +10,7 @@ from chassis.errors import Problem, forbidden
 from chassis.ids import new_id
 from contracts.fields import parse_uuid
 from services.identity import credentials
+from services.identity.definitions import seed_numbering
 from services.identity.models import User
 from services.identity.people import api_keys, effective, set_password, tenants, users
 from services.identity.seeds import seed_roles
@@ -202,6 +203,10 @@ def provision(runtime: Any, context: Context, params: JSON) -> JSON:
             known = find_tenant(runtime, slug) if problem.code == "duplicate" else None
             if known is None:
                 raise
+    with runtime.database.work(service_context("operator", known, cause="request")) as work:
+        # A release may have brought collections whose numbers this tenant has no rule for yet.
+        tenant = tenants.find(work, known)
+        seed_numbering(work, tenant.zone if tenant else "UTC")
     return {"status": 200, "body": {"tenant_id": known, "created": False}}
 
 
@@ -218,6 +223,7 @@ def _make_tenant(runtime: Any, params: JSON) -> JSON:
         )
         tenants.add(work, tenant)
         administrator = seed_roles(work)
+        seed_numbering(work, tenant.zone)
         user = users.add(
             work,
             users.make(

@@ -34,7 +34,7 @@ def only_drafts_are_edited(order: PurchaseOrder, work: Work) -> None:
 def confirm(order: PurchaseOrder, work: Work) -> None:
     """From here the order binds, so it gets its number."""
     order.move("confirmed")
-    order.number = next_number(work, contracts.PurchaseOrder)
+    order.number = next_number(work, order)
     order.ordered_on = order.ordered_on or work.today()
 
 

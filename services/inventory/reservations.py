@@ -100,7 +100,7 @@ def issue(request: Any, work: Work) -> JSON:
         owner_id=held.owner_id,
         team_id=held.team_id,
     )
-    shipment.number = next_number(work, contracts.Shipment)
+    shipment.number = next_number(work, shipment)
     shipments.add(work, shipment, event=contracts.ShipmentShipped)
     shift(work, held.warehouse_id, on_hand=[(p, -q) for p, q in lines], reserved=[(p, -q) for p, q in lines])
     enter(work, "issue", held.warehouse_id, lines, sign=-1, cause=f"shipment:{shipment.id}", order_id=request.order_id)

@@ -29,7 +29,7 @@ def taken_over(order: Order, work: Work) -> Event | None:
     price(order, work)
     shipped = dt.datetime.combine(order.history.shipped_on, dt.time(), dt.UTC)
     order.id = new_id()
-    order.number = next_number(work, contracts.Order)
+    order.number = next_number(work, order)
     order.status, order.shipped_at = "completed", shipped
     order.placed_at = dt.datetime.combine(order.ordered_on, dt.time(), dt.UTC)
     return contracts.OrderImported
@@ -52,7 +52,7 @@ def owes_nothing_any_more(order: Order, work: Work) -> None:
         owner_id=order.owner_id,
         team_id=order.team_id,
     )
-    receivable.number = next_number(work, contracts.Receivable)
+    receivable.number = next_number(work, receivable)
     receivables.add(work, receivable, event=contracts.ReceivableImported)
     enter(work, receivable, "opened", order.total.amount, f"order:{order.id}")
     enter(work, receivable, "paid", -order.total.amount, f"import:{order.id}")

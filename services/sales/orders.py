@@ -50,7 +50,7 @@ def place(order: Order, work: Work) -> None:
     from services.sales.sagas import place_order
 
     order.move("placed", code="order_not_draft")
-    order.number, order.placed_at = next_number(work, contracts.Order), work.now
+    order.number, order.placed_at = next_number(work, order), work.now
     saga.start(work, place_order, order)
 
 

@@ -10,7 +10,6 @@ from chassis.ids import new_id
 from chassis.money import round_half_up
 from chassis.numbering import next_number
 from chassis.records import Store
-from contracts import sales as contracts
 from services.sales.models import Payment
 from services.sales.orders import complete_if_settled, orders
 from services.sales.receivables import receivables, settle
@@ -36,7 +35,7 @@ def allocate(payment: Payment, work: Work) -> None:
         if share.amount.amount <= 0:
             raise invalid({f"{where}.amount.amount": "Must be above 0."})
         _settle(work, payment, share, where)
-    payment.number = next_number(work, contracts.Payment)
+    payment.number = next_number(work, payment)
     payment.unallocated = round_half_up(payment.amount.amount - shares, currency)
 
 

@@ -40,7 +40,7 @@ def open_receivable(work: Work, order: Order) -> Receivable:
         owner_id=order.owner_id,
         team_id=order.team_id,
     )
-    receivable.number = next_number(work, contracts.Receivable)
+    receivable.number = next_number(work, receivable)
     if order.total.amount == 0:
         receivable.status = "paid"
     receivables.add(work, receivable, event=contracts.ReceivableOpened)

@@ -17,7 +17,7 @@ requests = Store(Request)
 @requests.computes
 def begin(request: Request, work: Work) -> None:
     """A request is binding from its first moment, so it has its number at once, whoever opens it."""
-    request.number = request.number or next_number(work, contracts.Request)
+    request.number = request.number or next_number(work, request)
     request.held_seconds, request.reopened = request.held_seconds or 0, request.reopened or 0
 
 

@@ -16,8 +16,14 @@ SPECIAL: dict[tuple[str, str], Any] = {
     ("inventory.stock-move", "kind"): "receipt",
     ("inventory.stock-move", "quantity"): "5",
     ("marketing.point-entry", "points"): 5,
+    ("identity.custom-field", "applies_to"): "accounts",
+    ("identity.custom-field", "name"): lambda: f"x{new_id().replace('-', '')}",
     ("service.contract", "ends_on"): "2027-11-23",
 }
+
+
+def _special(value: Any) -> Any:
+    return value() if callable(value) else value
 
 
 class Examples:
@@ -54,7 +60,9 @@ class Examples:
 
     def _part(self, part: type[Part], name: str) -> JSON:
         return {
-            field_name: SPECIAL.get((name, field_name)) or self._value(field, field_name)
+            field_name: _special(SPECIAL[name, field_name])
+            if (name, field_name) in SPECIAL
+            else self._value(field, field_name)
             for field_name, field in part.declared().items()
             if (field.required or (name, field_name) in SPECIAL) and not field.computed
         }

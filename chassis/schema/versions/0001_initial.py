@@ -66,6 +66,47 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("tenant_id", "name", name=op.f("pk_counters")),
     )
     op.create_table(
+        "custom_values",
+        sa.Column("tenant_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("record", sa.Text(), nullable=False),
+        sa.Column("record_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("field", sa.Text(), nullable=False),
+        sa.Column("item", sa.SmallInteger(), nullable=False),
+        sa.Column("text", sa.Text(collation="C"), nullable=True),
+        sa.Column("number", sa.Numeric(), nullable=True),
+        sa.Column("moment", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("ref", sa.Uuid(as_uuid=False), nullable=True),
+        sa.PrimaryKeyConstraint("tenant_id", "record", "record_id", "field", "item", name=op.f("pk_custom_values")),
+    )
+    op.create_index(
+        "ix_custom_values_moment",
+        "custom_values",
+        ["tenant_id", "record", "field", "moment", "record_id"],
+        unique=False,
+        postgresql_where=sa.text("moment IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_custom_values_number",
+        "custom_values",
+        ["tenant_id", "record", "field", "number", "record_id"],
+        unique=False,
+        postgresql_where=sa.text("number IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_custom_values_ref",
+        "custom_values",
+        ["tenant_id", "record", "field", "ref", "record_id"],
+        unique=False,
+        postgresql_where=sa.text("ref IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_custom_values_text",
+        "custom_values",
+        ["tenant_id", "record", "field", "text", "record_id"],
+        unique=False,
+        postgresql_where=sa.text("text IS NOT NULL"),
+    )
+    op.create_table(
         "dead_letters",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
         sa.Column("queue", sa.Text(), nullable=False),

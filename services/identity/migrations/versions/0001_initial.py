@@ -12,6 +12,82 @@ down_revision = None
 
 def upgrade() -> None:
     op.create_table(
+        "custom_fields",
+        sa.Column("tenant_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("applies_to", sa.Text(), nullable=False),
+        sa.Column("applies_to_key", sa.Text(collation="C"), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("name_key", sa.Text(collation="C"), nullable=False),
+        sa.Column("label", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("help", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("type", sa.Text(), nullable=False),
+        sa.Column("required", sa.Boolean(), nullable=True),
+        sa.Column("default", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("choices", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("position", sa.BigInteger(), nullable=True),
+        sa.Column("min", sa.Numeric(), nullable=True),
+        sa.Column("max", sa.Numeric(), nullable=True),
+        sa.Column("places", sa.BigInteger(), nullable=True),
+        sa.Column("max_length", sa.BigInteger(), nullable=True),
+        sa.Column("pattern", sa.Text(), nullable=True),
+        sa.Column("target", sa.Text(), nullable=True),
+        sa.Column("indexed", sa.Boolean(), nullable=True),
+        sa.Column("searchable", sa.Boolean(), nullable=True),
+        sa.Column("active", sa.Boolean(), nullable=True),
+        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("created_by", sa.Text(), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("updated_by", sa.Text(), nullable=False),
+        sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("owner_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("team_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("external_ids", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("custom", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_custom_fields")),
+        sa.UniqueConstraint(
+            "tenant_id", "applies_to_key", "name_key", name=op.f("uq_custom_fields_tenant_id_applies_to_key_name_key")
+        ),
+        info={"insert_only": False, "ops": False},
+    )
+    op.create_index("ix_custom_fields_active", "custom_fields", ["tenant_id", "active", "id"], unique=False)
+    op.create_index("ix_custom_fields_applies_to", "custom_fields", ["tenant_id", "applies_to_key", "id"], unique=False)
+    op.create_index("ix_custom_fields_name", "custom_fields", ["tenant_id", "name_key", "id"], unique=False)
+    op.create_index("ix_custom_fields_owner_id", "custom_fields", ["tenant_id", "owner_id", "id"], unique=False)
+    op.create_index("ix_custom_fields_team_id", "custom_fields", ["tenant_id", "team_id", "id"], unique=False)
+    op.create_index("ix_custom_fields_type", "custom_fields", ["tenant_id", "type", "id"], unique=False)
+    op.create_table(
+        "numbering_rules",
+        sa.Column("tenant_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("applies_to", sa.Text(), nullable=True),
+        sa.Column("applies_to_key", sa.Text(collation="C"), nullable=True),
+        sa.Column("pattern", sa.Text(), nullable=False),
+        sa.Column("scope", sa.Text(), nullable=True),
+        sa.Column("scope_field", sa.Text(), nullable=True),
+        sa.Column("gaps", sa.Text(), nullable=True),
+        sa.Column("zone", sa.Text(), nullable=True),
+        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("created_by", sa.Text(), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("updated_by", sa.Text(), nullable=False),
+        sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("owner_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("team_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("external_ids", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("custom", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_numbering_rules")),
+        sa.UniqueConstraint("tenant_id", "applies_to_key", name=op.f("uq_numbering_rules_tenant_id_applies_to_key")),
+        info={"insert_only": False, "ops": False},
+    )
+    op.create_index(
+        "ix_numbering_rules_applies_to", "numbering_rules", ["tenant_id", "applies_to_key", "id"], unique=False
+    )
+    op.create_index("ix_numbering_rules_owner_id", "numbering_rules", ["tenant_id", "owner_id", "id"], unique=False)
+    op.create_index("ix_numbering_rules_team_id", "numbering_rules", ["tenant_id", "team_id", "id"], unique=False)
+    op.create_table(
         "passwords",
         sa.Column("tenant_id", sa.Uuid(as_uuid=False), nullable=False),
         sa.Column("user_id", sa.Uuid(as_uuid=False), nullable=False),
@@ -243,5 +319,5 @@ def upgrade() -> None:
     op.create_index("ix_api_keys_team_id", "api_keys", ["tenant_id", "team_id", "id"], unique=False)
     op.create_index("ix_api_keys_updated_at", "api_keys", ["tenant_id", "updated_at", "id"], unique=False)
     op.create_index("ix_api_keys_user_id", "api_keys", ["tenant_id", "user_id", "id"], unique=False)
-    protect(op, "passwords", "roles", "teams", "users", "api_keys")
+    protect(op, "custom_fields", "numbering_rules", "passwords", "roles", "teams", "users", "api_keys")
     protect(op, "secrets", "tenants", ops=True)

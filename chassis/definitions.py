@@ -1,0 +1,122 @@
+"""What a tenant itself defines: its custom fields and its numbering rules, as one process of a service knows them.
+
+They are records of identity; every service keeps copies by their events. A process reads a tenant's copies once and
+keeps what it read for five seconds, so that a write asks for nothing. A custom field that it has not heard of costs a
+look at the copies, and then one call to identity.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from contracts import fields as f
+from contracts.custom import field_of
+from contracts.registry import registry
+
+if TYPE_CHECKING:
+    from chassis.database import Work
+
+JSON = dict[str, Any]
+CUSTOM, NUMBERING = "identity.custom-field", "identity.numbering-rule"
+KEPT = 5.0
+MOST_TENANTS = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class CustomFields:
+    """The custom fields of one record. `wires` are the definitions' own documents, inactive ones included."""
+
+    active: dict[str, f.Field] = field(default_factory=dict)
+    wires: dict[str, JSON] = field(default_factory=dict)
+
+    def indexed(self, name: str) -> bool:
+        return name in self.wires and bool(self.wires[name]["indexed"])
+
+
+NONE = CustomFields()
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What one tenant has defined: custom fields and numbering rules, by collection."""
+
+    read_at: float
+    fields: dict[str, CustomFields]
+    rules: dict[str, JSON]
+
+
+class Definitions:
+    """One service's knowledge of its tenants' definitions."""
+
+    def __init__(self) -> None:
+        self._tenants: dict[str, Known] = {}
+
+    def forget(self, tenant: str) -> None:
+        """Read the tenant's definitions anew when they are asked for next."""
+        self._tenants.pop(tenant, None)
+
+    def fields(self, work: Work, collection: str) -> CustomFields:
+        return self._known(work).fields.get(collection, NONE)
+
+    def rule(self, work: Work, collection: str) -> JSON | None:
+        return self._known(work).rules.get(collection)
+
+    def fields_with(self, work: Work, collection: str, names: set[str]) -> CustomFields:
+        """The custom fields, after doing what can be done to hear of these names."""
+        found = self.fields(work, collection)
+        if names <= found.active.keys():
+            return found
+        self.forget(work.tenant)
+        found = self.fields(work, collection)
+        if not names <= found.active.keys() and work.service.learn_definitions(work):
+            self.forget(work.tenant)
+            found = self.fields(work, collection)
+        return found
+
+    def _known(self, work: Work) -> Known:
+        known = self._tenants.get(work.tenant)
+        if known is None or time.monotonic() - known.read_at > KEPT:
+            known = _read(work)
+            if len(self._tenants) >= MOST_TENANTS:
+                self._tenants.clear()
+            self._tenants[work.tenant] = known
+        return known
+
+
+def _read(work: Work) -> Known:
+    read_at = time.monotonic()
+    if CUSTOM in work.service.stores:
+        documents = [(name, wire) for name in (CUSTOM, NUMBERING) for wire in _owned(work, name)]
+    else:
+        rows = work.sql(
+            "SELECT record, data FROM copies WHERE tenant_id = %s AND record IN (%s, %s) AND NOT deleted",
+            (work.tenant, CUSTOM, NUMBERING),
+        )
+        documents = [(row.record, row.data) for row in rows]
+    own = {record.collection for record in registry.records.values() if record.service == work.service.name}
+    rules: dict[str, JSON] = {}
+    wires: dict[str, list[JSON]] = {}
+    for record, wire in documents:
+        if wire["applies_to"] not in own:
+            continue
+        if record == NUMBERING:
+            rules[wire["applies_to"]] = wire
+        else:
+            wires.setdefault(wire["applies_to"], []).append(wire)
+    return Known(read_at, {collection: custom_fields(several) for collection, several in wires.items()}, rules)
+
+
+def _owned(work: Work, name: str) -> list[JSON]:
+    store = work.service.stores[name]
+    rows = work.sql(f"{store.select} WHERE tenant_id = %s AND deleted_at IS NULL", (work.tenant,))
+    return [store.stored.wire_of_row(row) for row in rows]
+
+
+def custom_fields(wires: list[JSON]) -> CustomFields:
+    """The custom fields of one record from their definitions, in the order of their positions."""
+    ordered = sorted(wires, key=lambda wire: (wire["position"], wire["name"]))
+    return CustomFields(
+        {wire["name"]: field_of(wire) for wire in ordered if wire["active"]}, {wire["name"]: wire for wire in ordered}
+    )
