@@ -53,10 +53,12 @@ def upgrade() -> None:
     )
     op.create_index("ix_custom_fields_active", "custom_fields", ["tenant_id", "active", "id"], unique=False)
     op.create_index("ix_custom_fields_applies_to", "custom_fields", ["tenant_id", "applies_to_key", "id"], unique=False)
+    op.create_index("ix_custom_fields_created_at", "custom_fields", ["tenant_id", "created_at", "id"], unique=False)
     op.create_index("ix_custom_fields_name", "custom_fields", ["tenant_id", "name_key", "id"], unique=False)
     op.create_index("ix_custom_fields_owner_id", "custom_fields", ["tenant_id", "owner_id", "id"], unique=False)
     op.create_index("ix_custom_fields_team_id", "custom_fields", ["tenant_id", "team_id", "id"], unique=False)
     op.create_index("ix_custom_fields_type", "custom_fields", ["tenant_id", "type", "id"], unique=False)
+    op.create_index("ix_custom_fields_updated_at", "custom_fields", ["tenant_id", "updated_at", "id"], unique=False)
     op.create_table(
         "numbering_rules",
         sa.Column("tenant_id", sa.Uuid(as_uuid=False), nullable=False),
@@ -85,8 +87,10 @@ def upgrade() -> None:
     op.create_index(
         "ix_numbering_rules_applies_to", "numbering_rules", ["tenant_id", "applies_to_key", "id"], unique=False
     )
+    op.create_index("ix_numbering_rules_created_at", "numbering_rules", ["tenant_id", "created_at", "id"], unique=False)
     op.create_index("ix_numbering_rules_owner_id", "numbering_rules", ["tenant_id", "owner_id", "id"], unique=False)
     op.create_index("ix_numbering_rules_team_id", "numbering_rules", ["tenant_id", "team_id", "id"], unique=False)
+    op.create_index("ix_numbering_rules_updated_at", "numbering_rules", ["tenant_id", "updated_at", "id"], unique=False)
     op.create_table(
         "passwords",
         sa.Column("tenant_id", sa.Uuid(as_uuid=False), nullable=False),

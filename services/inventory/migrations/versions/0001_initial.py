@@ -31,9 +31,25 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_categories")),
         info={"insert_only": False, "ops": False},
     )
+    op.create_index("ix_categories_created_at", "categories", ["tenant_id", "created_at", "id"], unique=False)
     op.create_index("ix_categories_name", "categories", ["tenant_id", "name_key", "id"], unique=False)
     op.create_index("ix_categories_owner_id", "categories", ["tenant_id", "owner_id", "id"], unique=False)
+    op.create_index(
+        "ix_categories_owner_name",
+        "categories",
+        ["tenant_id", "owner_id", "name_key", "id"],
+        unique=False,
+        postgresql_where=sa.text("owner_id IS NOT NULL"),
+    )
     op.create_index("ix_categories_team_id", "categories", ["tenant_id", "team_id", "id"], unique=False)
+    op.create_index(
+        "ix_categories_team_name",
+        "categories",
+        ["tenant_id", "team_id", "name_key", "id"],
+        unique=False,
+        postgresql_where=sa.text("team_id IS NOT NULL"),
+    )
+    op.create_index("ix_categories_updated_at", "categories", ["tenant_id", "updated_at", "id"], unique=False)
     op.create_table(
         "shippers",
         sa.Column("tenant_id", sa.Uuid(as_uuid=False), nullable=False),
@@ -54,9 +70,25 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_shippers")),
         info={"insert_only": False, "ops": False},
     )
+    op.create_index("ix_shippers_created_at", "shippers", ["tenant_id", "created_at", "id"], unique=False)
     op.create_index("ix_shippers_name", "shippers", ["tenant_id", "name_key", "id"], unique=False)
     op.create_index("ix_shippers_owner_id", "shippers", ["tenant_id", "owner_id", "id"], unique=False)
+    op.create_index(
+        "ix_shippers_owner_name",
+        "shippers",
+        ["tenant_id", "owner_id", "name_key", "id"],
+        unique=False,
+        postgresql_where=sa.text("owner_id IS NOT NULL"),
+    )
     op.create_index("ix_shippers_team_id", "shippers", ["tenant_id", "team_id", "id"], unique=False)
+    op.create_index(
+        "ix_shippers_team_name",
+        "shippers",
+        ["tenant_id", "team_id", "name_key", "id"],
+        unique=False,
+        postgresql_where=sa.text("team_id IS NOT NULL"),
+    )
+    op.create_index("ix_shippers_updated_at", "shippers", ["tenant_id", "updated_at", "id"], unique=False)
     op.create_table(
         "suppliers",
         sa.Column("tenant_id", sa.Uuid(as_uuid=False), nullable=False),
@@ -82,9 +114,25 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_suppliers")),
         info={"insert_only": False, "ops": False},
     )
+    op.create_index("ix_suppliers_created_at", "suppliers", ["tenant_id", "created_at", "id"], unique=False)
     op.create_index("ix_suppliers_name", "suppliers", ["tenant_id", "name_key", "id"], unique=False)
     op.create_index("ix_suppliers_owner_id", "suppliers", ["tenant_id", "owner_id", "id"], unique=False)
+    op.create_index(
+        "ix_suppliers_owner_name",
+        "suppliers",
+        ["tenant_id", "owner_id", "name_key", "id"],
+        unique=False,
+        postgresql_where=sa.text("owner_id IS NOT NULL"),
+    )
     op.create_index("ix_suppliers_team_id", "suppliers", ["tenant_id", "team_id", "id"], unique=False)
+    op.create_index(
+        "ix_suppliers_team_name",
+        "suppliers",
+        ["tenant_id", "team_id", "name_key", "id"],
+        unique=False,
+        postgresql_where=sa.text("team_id IS NOT NULL"),
+    )
+    op.create_index("ix_suppliers_updated_at", "suppliers", ["tenant_id", "updated_at", "id"], unique=False)
     op.create_table(
         "warehouses",
         sa.Column("tenant_id", sa.Uuid(as_uuid=False), nullable=False),
@@ -109,9 +157,25 @@ def upgrade() -> None:
         info={"insert_only": False, "ops": False},
     )
     op.create_index("ix_warehouses_code", "warehouses", ["tenant_id", "code_key", "id"], unique=False)
+    op.create_index("ix_warehouses_created_at", "warehouses", ["tenant_id", "created_at", "id"], unique=False)
     op.create_index("ix_warehouses_name", "warehouses", ["tenant_id", "name_key", "id"], unique=False)
     op.create_index("ix_warehouses_owner_id", "warehouses", ["tenant_id", "owner_id", "id"], unique=False)
+    op.create_index(
+        "ix_warehouses_owner_name",
+        "warehouses",
+        ["tenant_id", "owner_id", "name_key", "id"],
+        unique=False,
+        postgresql_where=sa.text("owner_id IS NOT NULL"),
+    )
     op.create_index("ix_warehouses_team_id", "warehouses", ["tenant_id", "team_id", "id"], unique=False)
+    op.create_index(
+        "ix_warehouses_team_name",
+        "warehouses",
+        ["tenant_id", "team_id", "name_key", "id"],
+        unique=False,
+        postgresql_where=sa.text("team_id IS NOT NULL"),
+    )
+    op.create_index("ix_warehouses_updated_at", "warehouses", ["tenant_id", "updated_at", "id"], unique=False)
     op.create_index(
         "uq_warehouses_default",
         "warehouses",
@@ -156,13 +220,57 @@ def upgrade() -> None:
         info={"insert_only": False, "ops": False},
     )
     op.create_index("ix_products_category_id", "products", ["tenant_id", "category_id", "id"], unique=False)
+    op.create_index("ix_products_created_at", "products", ["tenant_id", "created_at", "id"], unique=False)
     op.create_index("ix_products_discontinued", "products", ["tenant_id", "discontinued", "id"], unique=False)
     op.create_index("ix_products_name", "products", ["tenant_id", "name_key", "id"], unique=False)
     op.create_index("ix_products_owner_id", "products", ["tenant_id", "owner_id", "id"], unique=False)
+    op.create_index(
+        "ix_products_owner_name",
+        "products",
+        ["tenant_id", "owner_id", "name_key", "id"],
+        unique=False,
+        postgresql_where=sa.text("owner_id IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_products_owner_price",
+        "products",
+        ["tenant_id", "owner_id", "price", "id"],
+        unique=False,
+        postgresql_where=sa.text("owner_id IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_products_owner_sku",
+        "products",
+        ["tenant_id", "owner_id", "sku_key", "id"],
+        unique=False,
+        postgresql_where=sa.text("owner_id IS NOT NULL"),
+    )
     op.create_index("ix_products_price", "products", ["tenant_id", "price", "id"], unique=False)
     op.create_index("ix_products_sku", "products", ["tenant_id", "sku_key", "id"], unique=False)
     op.create_index("ix_products_supplier_id", "products", ["tenant_id", "supplier_id", "id"], unique=False)
     op.create_index("ix_products_team_id", "products", ["tenant_id", "team_id", "id"], unique=False)
+    op.create_index(
+        "ix_products_team_name",
+        "products",
+        ["tenant_id", "team_id", "name_key", "id"],
+        unique=False,
+        postgresql_where=sa.text("team_id IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_products_team_price",
+        "products",
+        ["tenant_id", "team_id", "price", "id"],
+        unique=False,
+        postgresql_where=sa.text("team_id IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_products_team_sku",
+        "products",
+        ["tenant_id", "team_id", "sku_key", "id"],
+        unique=False,
+        postgresql_where=sa.text("team_id IS NOT NULL"),
+    )
+    op.create_index("ix_products_updated_at", "products", ["tenant_id", "updated_at", "id"], unique=False)
     op.create_table(
         "purchase_orders",
         sa.Column("tenant_id", sa.Uuid(as_uuid=False), nullable=False),
@@ -195,14 +303,44 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_purchase_orders")),
         info={"insert_only": False, "ops": False},
     )
+    op.create_index("ix_purchase_orders_created_at", "purchase_orders", ["tenant_id", "created_at", "id"], unique=False)
     op.create_index("ix_purchase_orders_number", "purchase_orders", ["tenant_id", "number_key", "id"], unique=False)
     op.create_index("ix_purchase_orders_ordered_on", "purchase_orders", ["tenant_id", "ordered_on", "id"], unique=False)
     op.create_index("ix_purchase_orders_owner_id", "purchase_orders", ["tenant_id", "owner_id", "id"], unique=False)
+    op.create_index(
+        "ix_purchase_orders_owner_number",
+        "purchase_orders",
+        ["tenant_id", "owner_id", "number_key", "id"],
+        unique=False,
+        postgresql_where=sa.text("owner_id IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_purchase_orders_owner_ordered_on",
+        "purchase_orders",
+        ["tenant_id", "owner_id", "ordered_on", "id"],
+        unique=False,
+        postgresql_where=sa.text("owner_id IS NOT NULL"),
+    )
     op.create_index("ix_purchase_orders_status", "purchase_orders", ["tenant_id", "status", "id"], unique=False)
     op.create_index(
         "ix_purchase_orders_supplier_id", "purchase_orders", ["tenant_id", "supplier_id", "id"], unique=False
     )
     op.create_index("ix_purchase_orders_team_id", "purchase_orders", ["tenant_id", "team_id", "id"], unique=False)
+    op.create_index(
+        "ix_purchase_orders_team_number",
+        "purchase_orders",
+        ["tenant_id", "team_id", "number_key", "id"],
+        unique=False,
+        postgresql_where=sa.text("team_id IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_purchase_orders_team_ordered_on",
+        "purchase_orders",
+        ["tenant_id", "team_id", "ordered_on", "id"],
+        unique=False,
+        postgresql_where=sa.text("team_id IS NOT NULL"),
+    )
+    op.create_index("ix_purchase_orders_updated_at", "purchase_orders", ["tenant_id", "updated_at", "id"], unique=False)
     op.create_index("uq_purchase_orders_number", "purchase_orders", ["tenant_id", "number_key"], unique=True)
     op.create_table(
         "reservations",
@@ -232,10 +370,12 @@ def upgrade() -> None:
         sa.UniqueConstraint("tenant_id", "order_id", name=op.f("uq_reservations_tenant_id_order_id")),
         info={"insert_only": False, "ops": False},
     )
+    op.create_index("ix_reservations_created_at", "reservations", ["tenant_id", "created_at", "id"], unique=False)
     op.create_index("ix_reservations_order_id", "reservations", ["tenant_id", "order_id", "id"], unique=False)
     op.create_index("ix_reservations_owner_id", "reservations", ["tenant_id", "owner_id", "id"], unique=False)
     op.create_index("ix_reservations_status", "reservations", ["tenant_id", "status", "id"], unique=False)
     op.create_index("ix_reservations_team_id", "reservations", ["tenant_id", "team_id", "id"], unique=False)
+    op.create_index("ix_reservations_updated_at", "reservations", ["tenant_id", "updated_at", "id"], unique=False)
     op.create_index("ix_reservations_warehouse_id", "reservations", ["tenant_id", "warehouse_id", "id"], unique=False)
     op.create_table(
         "shipments",
@@ -268,13 +408,43 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_shipments")),
         info={"insert_only": False, "ops": False},
     )
+    op.create_index("ix_shipments_created_at", "shipments", ["tenant_id", "created_at", "id"], unique=False)
     op.create_index("ix_shipments_number", "shipments", ["tenant_id", "number_key", "id"], unique=False)
     op.create_index("ix_shipments_order_id", "shipments", ["tenant_id", "order_id", "id"], unique=False)
     op.create_index("ix_shipments_owner_id", "shipments", ["tenant_id", "owner_id", "id"], unique=False)
+    op.create_index(
+        "ix_shipments_owner_number",
+        "shipments",
+        ["tenant_id", "owner_id", "number_key", "id"],
+        unique=False,
+        postgresql_where=sa.text("owner_id IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_shipments_owner_shipped_at",
+        "shipments",
+        ["tenant_id", "owner_id", "shipped_at", "id"],
+        unique=False,
+        postgresql_where=sa.text("owner_id IS NOT NULL"),
+    )
     op.create_index("ix_shipments_shipped_at", "shipments", ["tenant_id", "shipped_at", "id"], unique=False)
     op.create_index("ix_shipments_shipper_id", "shipments", ["tenant_id", "shipper_id", "id"], unique=False)
     op.create_index("ix_shipments_status", "shipments", ["tenant_id", "status", "id"], unique=False)
     op.create_index("ix_shipments_team_id", "shipments", ["tenant_id", "team_id", "id"], unique=False)
+    op.create_index(
+        "ix_shipments_team_number",
+        "shipments",
+        ["tenant_id", "team_id", "number_key", "id"],
+        unique=False,
+        postgresql_where=sa.text("team_id IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_shipments_team_shipped_at",
+        "shipments",
+        ["tenant_id", "team_id", "shipped_at", "id"],
+        unique=False,
+        postgresql_where=sa.text("team_id IS NOT NULL"),
+    )
+    op.create_index("ix_shipments_updated_at", "shipments", ["tenant_id", "updated_at", "id"], unique=False)
     op.create_index("uq_shipments_number", "shipments", ["tenant_id", "number_key"], unique=True)
     op.create_table(
         "stock_levels",
@@ -314,11 +484,13 @@ def upgrade() -> None:
         info={"insert_only": False, "ops": False},
     )
     op.create_index("ix_stock_levels_available", "stock_levels", ["tenant_id", "available", "id"], unique=False)
+    op.create_index("ix_stock_levels_created_at", "stock_levels", ["tenant_id", "created_at", "id"], unique=False)
     op.create_index("ix_stock_levels_on_hand", "stock_levels", ["tenant_id", "on_hand", "id"], unique=False)
     op.create_index("ix_stock_levels_owner_id", "stock_levels", ["tenant_id", "owner_id", "id"], unique=False)
     op.create_index("ix_stock_levels_product_id", "stock_levels", ["tenant_id", "product_id", "id"], unique=False)
     op.create_index("ix_stock_levels_reserved", "stock_levels", ["tenant_id", "reserved", "id"], unique=False)
     op.create_index("ix_stock_levels_team_id", "stock_levels", ["tenant_id", "team_id", "id"], unique=False)
+    op.create_index("ix_stock_levels_updated_at", "stock_levels", ["tenant_id", "updated_at", "id"], unique=False)
     op.create_index("ix_stock_levels_warehouse_id", "stock_levels", ["tenant_id", "warehouse_id", "id"], unique=False)
     op.create_table(
         "stock_moves",
@@ -364,11 +536,13 @@ def upgrade() -> None:
         ),
         info={"insert_only": True, "ops": False},
     )
+    op.create_index("ix_stock_moves_created_at", "stock_moves", ["tenant_id", "created_at", "id"], unique=False)
     op.create_index("ix_stock_moves_kind", "stock_moves", ["tenant_id", "kind", "id"], unique=False)
     op.create_index("ix_stock_moves_order_id", "stock_moves", ["tenant_id", "order_id", "id"], unique=False)
     op.create_index("ix_stock_moves_owner_id", "stock_moves", ["tenant_id", "owner_id", "id"], unique=False)
     op.create_index("ix_stock_moves_product_id", "stock_moves", ["tenant_id", "product_id", "id"], unique=False)
     op.create_index("ix_stock_moves_team_id", "stock_moves", ["tenant_id", "team_id", "id"], unique=False)
+    op.create_index("ix_stock_moves_updated_at", "stock_moves", ["tenant_id", "updated_at", "id"], unique=False)
     op.create_index("ix_stock_moves_warehouse_id", "stock_moves", ["tenant_id", "warehouse_id", "id"], unique=False)
     protect(
         op,

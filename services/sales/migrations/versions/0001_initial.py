@@ -67,14 +67,72 @@ def upgrade() -> None:
         info={"insert_only": False, "ops": False},
     )
     op.create_index("ix_orders_account_id", "orders", ["tenant_id", "account_id", "id"], unique=False)
+    op.create_index("ix_orders_created_at", "orders", ["tenant_id", "created_at", "id"], unique=False)
     op.create_index("ix_orders_currency", "orders", ["tenant_id", "currency", "id"], unique=False)
     op.create_index("ix_orders_number", "orders", ["tenant_id", "number_key", "id"], unique=False)
     op.create_index("ix_orders_ordered_on", "orders", ["tenant_id", "ordered_on", "id"], unique=False)
     op.create_index("ix_orders_owner_id", "orders", ["tenant_id", "owner_id", "id"], unique=False)
+    op.create_index(
+        "ix_orders_owner_number",
+        "orders",
+        ["tenant_id", "owner_id", "number_key", "id"],
+        unique=False,
+        postgresql_where=sa.text("owner_id IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_orders_owner_ordered_on",
+        "orders",
+        ["tenant_id", "owner_id", "ordered_on", "id"],
+        unique=False,
+        postgresql_where=sa.text("owner_id IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_orders_owner_placed_at",
+        "orders",
+        ["tenant_id", "owner_id", "placed_at", "id"],
+        unique=False,
+        postgresql_where=sa.text("owner_id IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_orders_owner_total",
+        "orders",
+        ["tenant_id", "owner_id", "total", "id"],
+        unique=False,
+        postgresql_where=sa.text("owner_id IS NOT NULL"),
+    )
     op.create_index("ix_orders_placed_at", "orders", ["tenant_id", "placed_at", "id"], unique=False)
     op.create_index("ix_orders_status", "orders", ["tenant_id", "status", "id"], unique=False)
     op.create_index("ix_orders_team_id", "orders", ["tenant_id", "team_id", "id"], unique=False)
+    op.create_index(
+        "ix_orders_team_number",
+        "orders",
+        ["tenant_id", "team_id", "number_key", "id"],
+        unique=False,
+        postgresql_where=sa.text("team_id IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_orders_team_ordered_on",
+        "orders",
+        ["tenant_id", "team_id", "ordered_on", "id"],
+        unique=False,
+        postgresql_where=sa.text("team_id IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_orders_team_placed_at",
+        "orders",
+        ["tenant_id", "team_id", "placed_at", "id"],
+        unique=False,
+        postgresql_where=sa.text("team_id IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_orders_team_total",
+        "orders",
+        ["tenant_id", "team_id", "total", "id"],
+        unique=False,
+        postgresql_where=sa.text("team_id IS NOT NULL"),
+    )
     op.create_index("ix_orders_total", "orders", ["tenant_id", "total", "id"], unique=False)
+    op.create_index("ix_orders_updated_at", "orders", ["tenant_id", "updated_at", "id"], unique=False)
     op.create_index("uq_orders_number", "orders", ["tenant_id", "number_key"], unique=True)
     op.create_table(
         "payments",
@@ -106,11 +164,55 @@ def upgrade() -> None:
     )
     op.create_index("ix_payments_account_id", "payments", ["tenant_id", "account_id", "id"], unique=False)
     op.create_index("ix_payments_amount", "payments", ["tenant_id", "amount", "id"], unique=False)
+    op.create_index("ix_payments_created_at", "payments", ["tenant_id", "created_at", "id"], unique=False)
     op.create_index("ix_payments_number", "payments", ["tenant_id", "number_key", "id"], unique=False)
+    op.create_index(
+        "ix_payments_owner_amount",
+        "payments",
+        ["tenant_id", "owner_id", "amount", "id"],
+        unique=False,
+        postgresql_where=sa.text("owner_id IS NOT NULL"),
+    )
     op.create_index("ix_payments_owner_id", "payments", ["tenant_id", "owner_id", "id"], unique=False)
+    op.create_index(
+        "ix_payments_owner_number",
+        "payments",
+        ["tenant_id", "owner_id", "number_key", "id"],
+        unique=False,
+        postgresql_where=sa.text("owner_id IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_payments_owner_received_on",
+        "payments",
+        ["tenant_id", "owner_id", "received_on", "id"],
+        unique=False,
+        postgresql_where=sa.text("owner_id IS NOT NULL"),
+    )
     op.create_index("ix_payments_received_on", "payments", ["tenant_id", "received_on", "id"], unique=False)
     op.create_index("ix_payments_reference", "payments", ["tenant_id", "reference_key", "id"], unique=False)
+    op.create_index(
+        "ix_payments_team_amount",
+        "payments",
+        ["tenant_id", "team_id", "amount", "id"],
+        unique=False,
+        postgresql_where=sa.text("team_id IS NOT NULL"),
+    )
     op.create_index("ix_payments_team_id", "payments", ["tenant_id", "team_id", "id"], unique=False)
+    op.create_index(
+        "ix_payments_team_number",
+        "payments",
+        ["tenant_id", "team_id", "number_key", "id"],
+        unique=False,
+        postgresql_where=sa.text("team_id IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_payments_team_received_on",
+        "payments",
+        ["tenant_id", "team_id", "received_on", "id"],
+        unique=False,
+        postgresql_where=sa.text("team_id IS NOT NULL"),
+    )
+    op.create_index("ix_payments_updated_at", "payments", ["tenant_id", "updated_at", "id"], unique=False)
     op.create_index("uq_payments_number", "payments", ["tenant_id", "number_key"], unique=True)
     op.create_table(
         "pipelines",
@@ -133,9 +235,25 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_pipelines")),
         info={"insert_only": False, "ops": False},
     )
+    op.create_index("ix_pipelines_created_at", "pipelines", ["tenant_id", "created_at", "id"], unique=False)
     op.create_index("ix_pipelines_name", "pipelines", ["tenant_id", "name_key", "id"], unique=False)
     op.create_index("ix_pipelines_owner_id", "pipelines", ["tenant_id", "owner_id", "id"], unique=False)
+    op.create_index(
+        "ix_pipelines_owner_name",
+        "pipelines",
+        ["tenant_id", "owner_id", "name_key", "id"],
+        unique=False,
+        postgresql_where=sa.text("owner_id IS NOT NULL"),
+    )
     op.create_index("ix_pipelines_team_id", "pipelines", ["tenant_id", "team_id", "id"], unique=False)
+    op.create_index(
+        "ix_pipelines_team_name",
+        "pipelines",
+        ["tenant_id", "team_id", "name_key", "id"],
+        unique=False,
+        postgresql_where=sa.text("team_id IS NOT NULL"),
+    )
+    op.create_index("ix_pipelines_updated_at", "pipelines", ["tenant_id", "updated_at", "id"], unique=False)
     op.create_table(
         "targets",
         sa.Column("tenant_id", sa.Uuid(as_uuid=False), nullable=False),
@@ -160,10 +278,40 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_targets")),
         info={"insert_only": False, "ops": False},
     )
+    op.create_index("ix_targets_created_at", "targets", ["tenant_id", "created_at", "id"], unique=False)
     op.create_index("ix_targets_name", "targets", ["tenant_id", "name_key", "id"], unique=False)
     op.create_index("ix_targets_owner_id", "targets", ["tenant_id", "owner_id", "id"], unique=False)
+    op.create_index(
+        "ix_targets_owner_name",
+        "targets",
+        ["tenant_id", "owner_id", "name_key", "id"],
+        unique=False,
+        postgresql_where=sa.text("owner_id IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_targets_owner_starts_on",
+        "targets",
+        ["tenant_id", "owner_id", "starts_on", "id"],
+        unique=False,
+        postgresql_where=sa.text("owner_id IS NOT NULL"),
+    )
     op.create_index("ix_targets_starts_on", "targets", ["tenant_id", "starts_on", "id"], unique=False)
     op.create_index("ix_targets_team_id", "targets", ["tenant_id", "team_id", "id"], unique=False)
+    op.create_index(
+        "ix_targets_team_name",
+        "targets",
+        ["tenant_id", "team_id", "name_key", "id"],
+        unique=False,
+        postgresql_where=sa.text("team_id IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_targets_team_starts_on",
+        "targets",
+        ["tenant_id", "team_id", "starts_on", "id"],
+        unique=False,
+        postgresql_where=sa.text("team_id IS NOT NULL"),
+    )
+    op.create_index("ix_targets_updated_at", "targets", ["tenant_id", "updated_at", "id"], unique=False)
     op.create_index("ix_targets_user_id", "targets", ["tenant_id", "user_id", "id"], unique=False)
     op.create_table(
         "opportunities",
@@ -203,14 +351,58 @@ def upgrade() -> None:
         info={"insert_only": False, "ops": False},
     )
     op.create_index("ix_opportunities_account_id", "opportunities", ["tenant_id", "account_id", "id"], unique=False)
+    op.create_index("ix_opportunities_created_at", "opportunities", ["tenant_id", "created_at", "id"], unique=False)
     op.create_index("ix_opportunities_expected_on", "opportunities", ["tenant_id", "expected_on", "id"], unique=False)
     op.create_index("ix_opportunities_lead_id", "opportunities", ["tenant_id", "lead_id", "id"], unique=False)
     op.create_index("ix_opportunities_name", "opportunities", ["tenant_id", "name_key", "id"], unique=False)
+    op.create_index(
+        "ix_opportunities_owner_expected_on",
+        "opportunities",
+        ["tenant_id", "owner_id", "expected_on", "id"],
+        unique=False,
+        postgresql_where=sa.text("owner_id IS NOT NULL"),
+    )
     op.create_index("ix_opportunities_owner_id", "opportunities", ["tenant_id", "owner_id", "id"], unique=False)
+    op.create_index(
+        "ix_opportunities_owner_name",
+        "opportunities",
+        ["tenant_id", "owner_id", "name_key", "id"],
+        unique=False,
+        postgresql_where=sa.text("owner_id IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_opportunities_owner_value",
+        "opportunities",
+        ["tenant_id", "owner_id", "value", "id"],
+        unique=False,
+        postgresql_where=sa.text("owner_id IS NOT NULL"),
+    )
     op.create_index("ix_opportunities_pipeline_id", "opportunities", ["tenant_id", "pipeline_id", "id"], unique=False)
     op.create_index("ix_opportunities_stage_name", "opportunities", ["tenant_id", "stage_name_key", "id"], unique=False)
     op.create_index("ix_opportunities_status", "opportunities", ["tenant_id", "status", "id"], unique=False)
+    op.create_index(
+        "ix_opportunities_team_expected_on",
+        "opportunities",
+        ["tenant_id", "team_id", "expected_on", "id"],
+        unique=False,
+        postgresql_where=sa.text("team_id IS NOT NULL"),
+    )
     op.create_index("ix_opportunities_team_id", "opportunities", ["tenant_id", "team_id", "id"], unique=False)
+    op.create_index(
+        "ix_opportunities_team_name",
+        "opportunities",
+        ["tenant_id", "team_id", "name_key", "id"],
+        unique=False,
+        postgresql_where=sa.text("team_id IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_opportunities_team_value",
+        "opportunities",
+        ["tenant_id", "team_id", "value", "id"],
+        unique=False,
+        postgresql_where=sa.text("team_id IS NOT NULL"),
+    )
+    op.create_index("ix_opportunities_updated_at", "opportunities", ["tenant_id", "updated_at", "id"], unique=False)
     op.create_index("ix_opportunities_value", "opportunities", ["tenant_id", "value", "id"], unique=False)
     op.create_table(
         "receivables",
@@ -250,6 +442,7 @@ def upgrade() -> None:
     )
     op.create_index("ix_receivables_account_id", "receivables", ["tenant_id", "account_id", "id"], unique=False)
     op.create_index("ix_receivables_amount", "receivables", ["tenant_id", "amount", "id"], unique=False)
+    op.create_index("ix_receivables_created_at", "receivables", ["tenant_id", "created_at", "id"], unique=False)
     op.create_index("ix_receivables_due_on", "receivables", ["tenant_id", "due_on", "id"], unique=False)
     op.create_index("ix_receivables_number", "receivables", ["tenant_id", "number_key", "id"], unique=False)
     op.create_index("ix_receivables_open", "receivables", ["tenant_id", "open", "id"], unique=False)
@@ -262,9 +455,66 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("status IN ('open', 'partly_paid')"),
     )
+    op.create_index(
+        "ix_receivables_owner_amount",
+        "receivables",
+        ["tenant_id", "owner_id", "amount", "id"],
+        unique=False,
+        postgresql_where=sa.text("owner_id IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_receivables_owner_due_on",
+        "receivables",
+        ["tenant_id", "owner_id", "due_on", "id"],
+        unique=False,
+        postgresql_where=sa.text("owner_id IS NOT NULL"),
+    )
     op.create_index("ix_receivables_owner_id", "receivables", ["tenant_id", "owner_id", "id"], unique=False)
+    op.create_index(
+        "ix_receivables_owner_number",
+        "receivables",
+        ["tenant_id", "owner_id", "number_key", "id"],
+        unique=False,
+        postgresql_where=sa.text("owner_id IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_receivables_owner_open",
+        "receivables",
+        ["tenant_id", "owner_id", "open", "id"],
+        unique=False,
+        postgresql_where=sa.text("owner_id IS NOT NULL"),
+    )
     op.create_index("ix_receivables_status", "receivables", ["tenant_id", "status", "id"], unique=False)
+    op.create_index(
+        "ix_receivables_team_amount",
+        "receivables",
+        ["tenant_id", "team_id", "amount", "id"],
+        unique=False,
+        postgresql_where=sa.text("team_id IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_receivables_team_due_on",
+        "receivables",
+        ["tenant_id", "team_id", "due_on", "id"],
+        unique=False,
+        postgresql_where=sa.text("team_id IS NOT NULL"),
+    )
     op.create_index("ix_receivables_team_id", "receivables", ["tenant_id", "team_id", "id"], unique=False)
+    op.create_index(
+        "ix_receivables_team_number",
+        "receivables",
+        ["tenant_id", "team_id", "number_key", "id"],
+        unique=False,
+        postgresql_where=sa.text("team_id IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_receivables_team_open",
+        "receivables",
+        ["tenant_id", "team_id", "open", "id"],
+        unique=False,
+        postgresql_where=sa.text("team_id IS NOT NULL"),
+    )
+    op.create_index("ix_receivables_updated_at", "receivables", ["tenant_id", "updated_at", "id"], unique=False)
     op.create_index("uq_receivables_number", "receivables", ["tenant_id", "number_key"], unique=True)
     op.create_table(
         "receivable_entries",

@@ -32,9 +32,25 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_articles")),
         info={"insert_only": False, "ops": False},
     )
+    op.create_index("ix_articles_created_at", "articles", ["tenant_id", "created_at", "id"], unique=False)
     op.create_index("ix_articles_owner_id", "articles", ["tenant_id", "owner_id", "id"], unique=False)
+    op.create_index(
+        "ix_articles_owner_title",
+        "articles",
+        ["tenant_id", "owner_id", "title_key", "id"],
+        unique=False,
+        postgresql_where=sa.text("owner_id IS NOT NULL"),
+    )
     op.create_index("ix_articles_team_id", "articles", ["tenant_id", "team_id", "id"], unique=False)
+    op.create_index(
+        "ix_articles_team_title",
+        "articles",
+        ["tenant_id", "team_id", "title_key", "id"],
+        unique=False,
+        postgresql_where=sa.text("team_id IS NOT NULL"),
+    )
     op.create_index("ix_articles_title", "articles", ["tenant_id", "title_key", "id"], unique=False)
+    op.create_index("ix_articles_updated_at", "articles", ["tenant_id", "updated_at", "id"], unique=False)
     op.create_table(
         "service_contracts",
         sa.Column("tenant_id", sa.Uuid(as_uuid=False), nullable=False),
@@ -64,14 +80,62 @@ def upgrade() -> None:
     op.create_index(
         "ix_service_contracts_account_id", "service_contracts", ["tenant_id", "account_id", "id"], unique=False
     )
+    op.create_index(
+        "ix_service_contracts_created_at", "service_contracts", ["tenant_id", "created_at", "id"], unique=False
+    )
     op.create_index("ix_service_contracts_ends_on", "service_contracts", ["tenant_id", "ends_on", "id"], unique=False)
     op.create_index("ix_service_contracts_name", "service_contracts", ["tenant_id", "name_key", "id"], unique=False)
     op.create_index("ix_service_contracts_number", "service_contracts", ["tenant_id", "number_key", "id"], unique=False)
     op.create_index("ix_service_contracts_owner_id", "service_contracts", ["tenant_id", "owner_id", "id"], unique=False)
     op.create_index(
+        "ix_service_contracts_owner_name",
+        "service_contracts",
+        ["tenant_id", "owner_id", "name_key", "id"],
+        unique=False,
+        postgresql_where=sa.text("owner_id IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_service_contracts_owner_number",
+        "service_contracts",
+        ["tenant_id", "owner_id", "number_key", "id"],
+        unique=False,
+        postgresql_where=sa.text("owner_id IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_service_contracts_owner_starts_on",
+        "service_contracts",
+        ["tenant_id", "owner_id", "starts_on", "id"],
+        unique=False,
+        postgresql_where=sa.text("owner_id IS NOT NULL"),
+    )
+    op.create_index(
         "ix_service_contracts_starts_on", "service_contracts", ["tenant_id", "starts_on", "id"], unique=False
     )
     op.create_index("ix_service_contracts_team_id", "service_contracts", ["tenant_id", "team_id", "id"], unique=False)
+    op.create_index(
+        "ix_service_contracts_team_name",
+        "service_contracts",
+        ["tenant_id", "team_id", "name_key", "id"],
+        unique=False,
+        postgresql_where=sa.text("team_id IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_service_contracts_team_number",
+        "service_contracts",
+        ["tenant_id", "team_id", "number_key", "id"],
+        unique=False,
+        postgresql_where=sa.text("team_id IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_service_contracts_team_starts_on",
+        "service_contracts",
+        ["tenant_id", "team_id", "starts_on", "id"],
+        unique=False,
+        postgresql_where=sa.text("team_id IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_service_contracts_updated_at", "service_contracts", ["tenant_id", "updated_at", "id"], unique=False
+    )
     op.create_index("uq_service_contracts_number", "service_contracts", ["tenant_id", "number_key"], unique=True)
     op.create_table(
         "service_requests",
@@ -113,10 +177,27 @@ def upgrade() -> None:
     op.create_index(
         "ix_service_requests_contact_id", "service_requests", ["tenant_id", "contact_id", "id"], unique=False
     )
+    op.create_index(
+        "ix_service_requests_created_at", "service_requests", ["tenant_id", "created_at", "id"], unique=False
+    )
     op.create_index("ix_service_requests_kind", "service_requests", ["tenant_id", "kind", "id"], unique=False)
     op.create_index("ix_service_requests_number", "service_requests", ["tenant_id", "number_key", "id"], unique=False)
     op.create_index("ix_service_requests_order_id", "service_requests", ["tenant_id", "order_id", "id"], unique=False)
     op.create_index("ix_service_requests_owner_id", "service_requests", ["tenant_id", "owner_id", "id"], unique=False)
+    op.create_index(
+        "ix_service_requests_owner_number",
+        "service_requests",
+        ["tenant_id", "owner_id", "number_key", "id"],
+        unique=False,
+        postgresql_where=sa.text("owner_id IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_service_requests_owner_subject",
+        "service_requests",
+        ["tenant_id", "owner_id", "subject_key", "id"],
+        unique=False,
+        postgresql_where=sa.text("owner_id IS NOT NULL"),
+    )
     op.create_index("ix_service_requests_priority", "service_requests", ["tenant_id", "priority", "id"], unique=False)
     op.create_index(
         "ix_service_requests_resolved_at", "service_requests", ["tenant_id", "resolved_at", "id"], unique=False
@@ -124,5 +205,22 @@ def upgrade() -> None:
     op.create_index("ix_service_requests_status", "service_requests", ["tenant_id", "status", "id"], unique=False)
     op.create_index("ix_service_requests_subject", "service_requests", ["tenant_id", "subject_key", "id"], unique=False)
     op.create_index("ix_service_requests_team_id", "service_requests", ["tenant_id", "team_id", "id"], unique=False)
+    op.create_index(
+        "ix_service_requests_team_number",
+        "service_requests",
+        ["tenant_id", "team_id", "number_key", "id"],
+        unique=False,
+        postgresql_where=sa.text("team_id IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_service_requests_team_subject",
+        "service_requests",
+        ["tenant_id", "team_id", "subject_key", "id"],
+        unique=False,
+        postgresql_where=sa.text("team_id IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_service_requests_updated_at", "service_requests", ["tenant_id", "updated_at", "id"], unique=False
+    )
     op.create_index("uq_service_requests_number", "service_requests", ["tenant_id", "number_key"], unique=True)
     protect(op, "articles", "service_contracts", "service_requests")
