@@ -12,6 +12,7 @@ from chassis import idempotency, jobs, operators, saga_log
 from chassis.context import Context
 from chassis.errors import not_found
 from chassis.records import exporting, lists, reading, writing
+from chassis.records.importing import requests as imports
 from chassis.records.store import Store
 from contracts.values import is_uuid
 
@@ -227,6 +228,7 @@ READS: dict[str, Callable[[Any, Any, JSON], JSON]] = {
     "admin.saga": _administered("admin.sagas", operators.saga_entry),
     "admin.operations": _administered("admin.operations", operators.operations),
     "admin.jobs": _all_jobs,
+    **imports.READS,
     "job.get": _job,
     "job.list": _jobs,
     "job.file": _job_file,
@@ -240,6 +242,7 @@ WRITES: dict[str, Callable[[Any, Any, JSON], JSON]] = {
     "record.upsert": _upsert,
     "record.bulk": _bulk,
     "record.export": _export,
+    **imports.WRITES,
     "job.cancel": _cancel_job,
     "admin.replay": _move_one("replay"),
     "admin.discard": _move_one("discard"),

@@ -27,10 +27,11 @@ EVERYTHING = frozenset(
         "changes",
         "aggregate",
         "export",
+        "import",
     }
 )
-ONE_BY_ONE = EVERYTHING - {"bulk", "upsert"}
-INSERT_ONLY = frozenset({"list", "get", "create", "history", "changes", "aggregate", "export"})
+ONE_BY_ONE = EVERYTHING - {"bulk", "upsert", "import"}
+INSERT_ONLY = frozenset({"list", "get", "create", "history", "changes", "aggregate", "export", "import"})
 READ_ONLY = frozenset({"list", "get", "history", "changes", "aggregate", "export"})
 VIEW = frozenset({"list", "get", "aggregate", "export"})
 

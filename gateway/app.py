@@ -16,6 +16,7 @@ from gateway import problems
 from gateway.admin import Admin
 from gateway.authentication import Authenticator
 from gateway.edge import Edge
+from gateway.imports import Imports
 from gateway.jobs import Jobs
 from gateway.metadata import Metadata
 from gateway.metrics import Metrics
@@ -59,7 +60,10 @@ def create_app(
     for route in _job_routes(Jobs(services, registry, store)):
         app.add_route(route.path, route)
     for record in registry.collections.values():
-        for route in Collection(record, registry, services).routes():
+        for route in (
+            *Collection(record, registry, services).routes(),
+            *Imports(record, services, store, settings).routes(),
+        ):
             app.add_route(route.path, route)
     return app
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 JSON = dict[str, Any]
 log = logging.getLogger("guanxi")
 # The kinds that every service has.
-MODULES: tuple[str, ...] = ("chassis.records.exporting",)
+MODULES: tuple[str, ...] = ("chassis.records.exporting", "chassis.records.importing.job")
 GRANTS_SECONDS = 60.0
 
 

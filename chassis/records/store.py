@@ -140,24 +140,30 @@ class Store(Generic[S]):
 
     def create(self, work: Work, data: JSON, *, record_id: str | None = None) -> S:
         """A new record from its request body; its owner is the acting user unless the body names another."""
-        entity, event = self._new(work, data)
+        self._refuse_masked(work, data)
+        entity = self.prepare(work, self.load(data))
+        references.look_ahead(work, [entity])
+        event = self.begin(work, entity)
         if record_id:
             entity.id = record_id
         self.add(work, entity, event=event)
-        for rule in self._after:
-            rule(entity, work)
+        self.complete(work, entity)
         return entity
 
-    def _new(self, work: Work, data: JSON) -> tuple[S, Event | None]:
+    def load(self, data: JSON, *, partial: bool = False) -> JSON:
+        """The values of a request body; 422 with every field at fault."""
+        try:
+            values: JSON = self.schema.load(data, partial=partial)
+        except ValidationError as error:
+            raise from_validation(error) from None
+        return values
+
+    def prepare(self, work: Work, values: JSON) -> S:
+        """A new object of loaded values for a principal who may create it; not yet written."""
         context = work.context
         granted = scope(context, self.name, "create")
         if granted == "none":
             raise forbidden("create", self.record.collection)
-        self._refuse_masked(work, data)
-        try:
-            values = self.schema.load(data)
-        except ValidationError as error:
-            raise from_validation(error) from None
         entity = self.stored(**values)
         if entity.owner_id is None:
             entity.owner_id = context.user_id
@@ -165,25 +171,35 @@ class Store(Generic[S]):
             entity.team_id = context.teams[0]
         if not covers(context, granted, entity.owner_id, entity.team_id):
             raise forbidden("create", f"{self.record.collection} of others")
-        references.look_ahead(work, [entity])
         custom.begin(work, self, entity, asked=True)
+        return entity
+
+    def begin(self, work: Work, entity: S) -> Event | None:
+        """Run what belongs to a creation before it is written; the event that it becomes instead of `created`."""
         event = None
         for rule in self._created:
             event = rule(entity, work) or event
-        return entity, event
+        return event
+
+    def complete(self, work: Work, entity: S) -> None:
+        """Run what belongs to a creation once it is written."""
+        for rule in self._after:
+            rule(entity, work)
 
     def update(self, work: Work, record_id: str, patch: JSON, if_match: str | None = None) -> S:
         """Apply a merge patch. Who saw an older version passes where his fields are disjoint from the others'."""
         entity = self._allowed(work, record_id, "update")
+        self.edit(work, entity, patch, if_match)
+        return entity
+
+    def edit(self, work: Work, entity: S, patch: JSON, if_match: str | None = None) -> bool:
+        """Apply a merge patch to a locked record that the principal may update. False: nothing was different."""
         for rule in self._guards:
             rule(entity, work)
         self._refuse_masked(work, patch)
         patch = patching.check_version(work, entity, if_match, patch) or {}
         assert entity.was is not None
-        try:
-            values = self.schema.load(patching.prepare(self.stored, entity.was, patch), partial=True)
-        except ValidationError as error:
-            raise from_validation(error) from None
+        values = self.load(patching.prepare(self.stored, entity.was, patch), partial=True)
         declared = self.record.declared()
         for name, value in values.items():
             if declared[name].once and value != getattr(entity, name):
@@ -193,8 +209,7 @@ class Store(Generic[S]):
             custom.amend(work, self, entity)
         if not covers(work.context, scope(work.context, self.name, "update"), entity.owner_id, entity.team_id):
             raise forbidden("update", f"the owner of this {self.record.singular}")
-        self.save(work, entity)
-        return entity
+        return self.save(work, entity)
 
     def delete(self, work: Work, record_id: str, if_match: str | None = None) -> S:
         """Soft delete. Records that others of this service refer to stay, where the reference says `restrict`."""

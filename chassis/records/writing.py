@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from chassis.errors import Problem, invalid, not_found
 from chassis.permissions import scope
-from chassis.records import external
+from chassis.records import external, references
 from contracts.values import is_uuid
 
 if TYPE_CHECKING:
@@ -40,6 +41,22 @@ def upsert(
     if others:
         patch["external_ids"] = keys
     return store.update(work, record_id, patch, if_match), False
+
+
+def create_all(work: Work, store: Store[Any], items: Sequence[tuple[str, JSON]]) -> list[Any]:
+    """Many new records of a principal, each of its id and its loaded values, with one statement for each event."""
+    entities = [store.prepare(work, values) for _, values in items]
+    references.look_ahead(work, entities)
+    by_event: dict[Any, list[Any]] = {}
+    for (record_id, _), entity in zip(items, entities, strict=True):
+        event = store.begin(work, entity)
+        entity.id = record_id
+        by_event.setdefault(event, []).append(entity)
+    for event, alike in by_event.items():
+        store.add_all(work, alike, event=event)
+    for entity in entities:
+        store.complete(work, entity)
+    return entities
 
 
 def bulk(work: Work, store: Store[Any], items: Any, *, atomic: bool) -> JSON:

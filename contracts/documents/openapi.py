@@ -5,7 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
-from contracts.documents import parameters, system
+from contracts.documents import imports, parameters, system
 from contracts.documents.operations import Collection
 from contracts.documents.schemas import Schemas
 from contracts.registry import Registry
@@ -53,6 +53,8 @@ def openapi(registry: Registry, version: str = "1.0.0") -> JSON:
     system.describe(schemas, paths)
     for collection in sorted(registry.collections):
         Collection(registry.collections[collection], schemas, paths).describe()
+        if "import" in registry.collections[collection].operations:
+            paths.update(imports.paths(registry.collections[collection]))
     return {
         "openapi": "3.1.0",
         "info": {"title": "Guanxi", "version": version, "description": DESCRIPTION},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from contracts.documents import jobs
+from contracts.documents import imports, jobs
 from contracts.documents import parameters as p
 from contracts.documents.components import COMPONENTS, MAP, TEXT
 from contracts.documents.operations import READING, answer, json, problems, ref
@@ -21,7 +21,7 @@ TYPE_PATTERN = r"[a-z]+(\.[a-z-]+){0,2}(\.\*)?"
 
 def describe(schemas: Schemas, paths: dict[str, JSON]) -> None:
     """Add the fixed routes to `paths` and their schemas to the components."""
-    for name, schema in (COMPONENTS | jobs.COMPONENTS).items():
+    for name, schema in (COMPONENTS | jobs.COMPONENTS | imports.COMPONENTS).items():
         schemas.reference(name, lambda schema=schema: schema)  # type: ignore[misc]
     paths.update(_health())
     paths.update(_signing_in())

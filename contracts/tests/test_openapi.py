@@ -61,6 +61,13 @@ OF_AN_OPERATION = {
     "changes": [("get", "/changes")],
     "aggregate": [("post", "/aggregate")],
     "export": [("post", "/export")],
+    "import": [
+        ("post", "/import"),
+        ("get", "/import/mappings"),
+        ("get", "/import/mappings/{name}"),
+        ("put", "/import/mappings/{name}"),
+        ("delete", "/import/mappings/{name}"),
+    ],
 }
 
 

@@ -67,6 +67,11 @@ def cells(record: type[Record], record_id: str, examples: Examples) -> Iterator[
         elif operation == "bulk":
             item = {"op": "delete", "id": record_id, "if_match": "999999999"}
             yield Cell("bulk", "one", "POST", f"{root}/bulk", {"items": [item], "atomic": True})
+        elif operation == "import":
+            # One JSON object is a file of one JSON line. Whoever may write at all may send it; the job judges each row.
+            rows = (("Content-Type", "application/jsonl"),)
+            yield Cell("import", "job", "POST", f"{root}/import?dry_run=true", examples.body(record), rows)
+            yield Cell("import", "feed", "GET", f"{root}/import/mappings")
         else:
             raise AssertionError(f"{record.record_name}: {operation} has no policy")
     commands = registry.commands_of(record)

@@ -1,0 +1,1 @@
+"""Import of files: bytes become rows, rows become documents, documents become records."""
