@@ -105,6 +105,8 @@ class Work:
         self.scope: Scope = connection.get_execution_options()["scope"]
         self.committed: list[Callable[[], None]] = []
         """What the process does once the transaction has committed: for its own memory only."""
+        self.pipelined = False
+        """Writes of records go with the next statement, for who does the transaction again where one is refused."""
         self.reveal: dict[str, Any] = {}
         """Secrets for this one answer: added to its body, kept nowhere."""
 

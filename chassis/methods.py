@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from chassis import idempotency, jobs, operators, saga_log
 from chassis.context import Context
 from chassis.errors import not_found
-from chassis.records import exporting, lists, reading, writing
+from chassis.records import bulkjobs, exporting, lists, reading, writing
 from chassis.records.importing import requests as imports
 from chassis.records.store import Store
 from contracts.values import is_uuid
@@ -209,6 +209,18 @@ def _export(work: Work, runtime: Runtime, params: JSON) -> JSON:
     return jobs.accepted(exporting.start(work, store_of(runtime, params, "export"), params))
 
 
+def _bulk_job(work: Work, runtime: Runtime, params: JSON) -> JSON:
+    return jobs.accepted(bulkjobs.preview(work, store_of(runtime, params, "bulk"), params))
+
+
+def _run_job(work: Work, runtime: Runtime, params: JSON) -> JSON:
+    return jobs.accepted(bulkjobs.run(work, params["id"]))
+
+
+def _undo_job(work: Work, runtime: Runtime, params: JSON) -> JSON:
+    return jobs.accepted(bulkjobs.undo(work, params["id"]))
+
+
 def _bulk(work: Work, runtime: Runtime, params: JSON) -> JSON:
     store = store_of(runtime, params, "bulk")
     return {"status": 200, "body": writing.bulk(work, store, params["items"], atomic=bool(params.get("atomic")))}
@@ -243,7 +255,10 @@ WRITES: dict[str, Callable[[Any, Any, JSON], JSON]] = {
     "record.bulk": _bulk,
     "record.export": _export,
     **imports.WRITES,
+    "record.bulk_job": _bulk_job,
     "job.cancel": _cancel_job,
+    "job.run": _run_job,
+    "job.undo": _undo_job,
     "admin.replay": _move_one("replay"),
     "admin.discard": _move_one("discard"),
     "admin.replay_chosen": _replay_chosen,

@@ -21,7 +21,7 @@ from sqlalchemy import MetaData, create_engine
 from sqlalchemy.engine import Connection
 
 from chassis import blobs, changes, idempotency, inbox, jobs, numbering, operators, saga_log, timers
-from chassis.records import custom, external, metadata_of, references
+from chassis.records import bulkjobs, custom, external, metadata_of, references
 from chassis.records.importing import outcomes as import_outcomes
 from chassis.records.importing import saved as import_mappings
 from chassis.records.stored import NAMING
@@ -36,8 +36,8 @@ def define_common(metadata: MetaData) -> None:
     """The chassis' own tables, the same in every service's database."""
     if "changes" not in metadata.tables:
         for room in (
-            changes, inbox, idempotency, saga_log, timers, numbering, external, references, custom, jobs, blobs,
-            operators,
+            changes, inbox, idempotency, saga_log, timers, numbering, external, references, custom, jobs,
+            bulkjobs, blobs, operators,
         ):  # fmt: skip
             room.define(metadata)
         for importing in (import_outcomes, import_mappings):
@@ -156,7 +156,17 @@ def install_common(op: Operations) -> None:
     op.execute("CREATE TRIGGER announce AFTER INSERT ON unsent FOR EACH STATEMENT EXECUTE FUNCTION announce_unsent()")
     protect(op, "changes", "operations", insert_only=True)
     protect(op, "unsent", "inbox", "sagas", "timers", "idempotency", "jobs", "blob_holds", ops=True)
-    protect(op, "counters", "external_ids", "copies", "asked", "custom_values", "import_rows", "import_mappings")
+    protect(
+        op,
+        "counters",
+        "external_ids",
+        "copies",
+        "asked",
+        "custom_values",
+        "import_rows",
+        "import_mappings",
+        "job_items",
+    )
     database = op.get_bind().engine.url.database
     op.execute(f'GRANT SELECT ON changes TO "{database}_ops"')
     # The command line reads the journal of all tenants, and writes down what it does with unreadable messages.

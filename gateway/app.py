@@ -100,6 +100,7 @@ def _fixed_routes(
 def _job_routes(jobs: Jobs) -> Iterator[Route]:
     yield Route("/v1/jobs", get=jobs.list)
     yield Route("/v1/jobs/{id}", get=jobs.get)
-    yield Route("/v1/jobs/{id}/cancel", post=jobs.command("cancel"))
+    for verb in ("cancel", "run", "undo"):
+        yield Route(f"/v1/jobs/{{id}}/{verb}", post=jobs.command(verb))
     yield Route("/v1/jobs/{id}/result", get=jobs.file("result"))
     yield Route("/v1/jobs/{id}/errors", get=jobs.file("errors"))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from marshmallow import ValidationError
 
 from chassis.errors import Problem, from_validation, invalid
 from contracts import fields as f
-from contracts.records import Part, Record
+from contracts.records import Command, Part, Record
 from gateway.parameters import Listing
 
 JSON = dict[str, Any]
@@ -102,6 +102,24 @@ class RecordBodies:
             return self.listing.read(word, ",".join(value) if isinstance(value, list) else str(value))
         except Problem as problem:
             raise invalid({word: problem.detail}) from None
+
+    def bulk_job(self, body: Any, commands: Iterable[Command]) -> JSON:
+        """`{action, filter | all, patch | data}`: `patch` belongs to update, `data` to a command that has a request."""
+        given = _object(body)
+        action = given.get("action")
+        verbs = {command.verb: command for command in commands}
+        if action not in ("update", "delete", *verbs):
+            raise invalid({"action": f"Must be one of: {', '.join(('update', 'delete', *verbs))}."})
+        _only(given, {"action", "filter", "all", *{"update": ("patch",), "delete": ()}.get(action, ("data",))})
+        if not isinstance(given.get("all", False), bool):
+            raise invalid({"all": "Must be true or false."})
+        params: JSON = {"action": action, "filter": _tree(given), "all": given.get("all", False)}
+        if action == "update":
+            params["patch"] = self.patch(given.get("patch"))
+        elif action in verbs:
+            request, data = verbs[action].request, given.get("data") or {}
+            params["data"] = checked(request(), data) if request else empty(data)
+        return params
 
     def export(self, body: Any) -> JSON:
         """`{filter?, sort?, fields?, deleted?, format?, style?}`; without anything all records as readable CSV."""

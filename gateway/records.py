@@ -45,6 +45,7 @@ class Collection:
             ("bulk", "/bulk", "post", self.bulk),
             ("aggregate", "/aggregate", "post", self.aggregate),
             ("export", "/export", "post", self.export),
+            ("bulk", "/bulk-jobs", "post", self.bulk_job),
             ("upsert", external, "get", self.get_external),
             ("upsert", external, "put", self.put_external),
             ("get", one, "get", self.get),
@@ -129,6 +130,12 @@ class Collection:
         parameters.none(req)
         params = bodies.bulk(requests.json_body(req))
         answers.send(resp, self._ask(req, "record.bulk", params, requests.idempotency_key(req), self.root + "/bulk"))
+
+    def bulk_job(self, req: falcon.Request, resp: falcon.Response) -> None:
+        parameters.none(req)
+        params = self._bodies.bulk_job(requests.json_body(req), self._commands)
+        key = requests.idempotency_key(req)
+        answers.send(resp, self._ask(req, "record.bulk_job", params, key, self.root + "/bulk-jobs"))
 
     def export(self, req: falcon.Request, resp: falcon.Response) -> None:
         parameters.none(req)

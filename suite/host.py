@@ -70,7 +70,7 @@ class Host:
                 self._leaders.append(leader)
         if "jobs" in self.kinds:
             runtimes = [runtime for runtime in self.runtimes.values() if runtime.stores]
-            self._launcher = Launcher(runtimes, _command, self.settings.environment(), self.settings.job_places)
+            self._launcher = Launcher(runtimes, job_command, self.settings.environment(), self.settings.job_places)
             self._launcher.start()
 
     def ready(self) -> dict[str, bool]:
@@ -99,7 +99,8 @@ class Host:
             runtime.database.close()
 
 
-def _command(job: Job, lease: str, descriptor: int) -> list[str]:
+def job_command(job: Job, lease: str, descriptor: int) -> list[str]:
+    """The arguments of the process that runs a job."""
     return [sys.executable, "-m", "suite.job", job.service, job.tenant, job.id, lease, str(descriptor)]
 
 

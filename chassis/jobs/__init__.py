@@ -136,16 +136,19 @@ COLUMNS = (
 )
 
 
-def _row(work: Work, job_id: str) -> Any:
-    row = work.sql(f"SELECT {COLUMNS} FROM jobs WHERE tenant_id = %s AND id = %s", (work.tenant, job_id)).first()
+def _row(work: Work, job_id: str, *, lock: bool = False) -> Any:
+    row = work.sql(
+        f"SELECT {COLUMNS} FROM jobs WHERE tenant_id = %s AND id = %s{' FOR NO KEY UPDATE' if lock else ''}",
+        (work.tenant, job_id),
+    ).first()
     if row is None:
         raise not_found("job")
     return row
 
 
-def permitted(work: Work, job_id: str) -> Any:
+def permitted(work: Work, job_id: str, *, lock: bool = False) -> Any:
     """The row of a job that the principal asked for, or may see as an administrator; 404 otherwise."""
-    row = _row(work, job_id)
+    row = _row(work, job_id, lock=lock)
     context, asker = work.context, row.asker
     own = asker["user_id"] == context.user_id if context.user_id else asker["actor"] == context.actor
     if not own and scope(context, "admin.jobs", "read") != "all":

@@ -23,7 +23,11 @@ if TYPE_CHECKING:
 JSON = dict[str, Any]
 log = logging.getLogger("guanxi")
 # The kinds that every service has.
-MODULES: tuple[str, ...] = ("chassis.records.exporting", "chassis.records.importing.job")
+MODULES: tuple[str, ...] = (
+    "chassis.records.exporting",
+    "chassis.records.importing.job",
+    "chassis.records.bulkjobs.kinds",
+)
 GRANTS_SECONDS = 60.0
 
 

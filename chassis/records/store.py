@@ -381,7 +381,7 @@ class Store(Generic[S]):
 
     def _write(self, work: Work, statement: str, parameters: list[Any]) -> None:
         """Nobody waits for the field at fault where a saga or an event writes: that need not be asked for alone."""
-        if work.context.cause.startswith(("event:", "saga:")):
+        if work.pipelined or work.context.cause.startswith(("event:", "saga:")):
             work.later(statement, parameters)
             return
         with constraints_of(self.record):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from contracts.documents import parameters as p
-from contracts.documents.operations import READING, answer, json, problems, ref
+from contracts.documents.operations import READING, answer, job, json, problems, ref
 from contracts.documents.schemas import page
 from contracts.registry import SERVICES, Registry
 
@@ -66,6 +66,8 @@ def paths(registry: Registry) -> dict[str, JSON]:
             )
         },
         "/v1/jobs/{id}/cancel": {"post": _command("cancel", "Stop after the batch under way", 200)},
+        "/v1/jobs/{id}/run": {"post": _command("run", "Run a bulk job on exactly the previewed set", 202)},
+        "/v1/jobs/{id}/undo": {"post": _command("undo", "Undo a bulk job, within seven days", 202)},
     }
     for which, summary in FILES:
         kinds = "text/csv", "application/jsonl", "application/octet-stream"
@@ -80,7 +82,7 @@ def _command(verb: str, summary: str, status: int) -> JSON:
     return _route(
         verb,
         summary,
-        answer(status, "The job.", ref("Job")),
+        job("The job that does it.") if status == 202 else answer(status, "The job.", ref("Job")),
         (*READING, 404, 409, 413, 415, 422),
         parameters=[ID, *p.shared("IdempotencyKey")],
         requestBody=json(ref("Nothing"), required=False),

@@ -6,6 +6,7 @@ from http import HTTPStatus
 from typing import Any
 
 from contracts.documents import imports, parameters, system
+from contracts.documents.longwork import LongWork
 from contracts.documents.operations import Collection
 from contracts.documents.schemas import Schemas
 from contracts.registry import Registry
@@ -52,7 +53,8 @@ def openapi(registry: Registry, version: str = "1.0.0") -> JSON:
     paths: dict[str, JSON] = {}
     system.describe(schemas, paths)
     for collection in sorted(registry.collections):
-        Collection(registry.collections[collection], schemas, paths).describe()
+        for part in (Collection, LongWork):
+            part(registry.collections[collection], schemas, paths).describe()
         if "import" in registry.collections[collection].operations:
             paths.update(imports.paths(registry.collections[collection]))
     return {

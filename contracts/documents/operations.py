@@ -45,8 +45,6 @@ class Collection:
             self._bulk()
         if "aggregate" in operations:
             self._aggregate()
-        if "export" in operations:
-            self._export()
         if "changes" in operations:
             self._changes()
         if "upsert" in operations:
@@ -308,36 +306,6 @@ class Collection:
             answers,
             errors,
             requestBody=json(schema),
-        )
-
-    def _export(self) -> None:
-        fields = next(one["schema"] for one in p.selection(self.record) if one["name"] == "fields")
-        properties: JSON = {
-            "filter": p.filter_tree(self.record, self.schemas),
-            "sort": p.sort_schema(self.record),
-            "fields": fields,
-            "format": {"type": "string", "enum": ["csv", "xlsx", "jsonl"], "default": "csv"},
-            "style": {"type": "string", "enum": ["human", "machine"], "default": "human"},
-        }
-        if "delete" in self.record.operations:
-            properties["deleted"] = p.SHARED["Deleted"]["schema"]
-        schema = {
-            "type": "object",
-            "additionalProperties": False,
-            "properties": {word: nullable(value) for word, value in properties.items()},
-        }
-        self._add(
-            f"{self.base}/export",
-            "post",
-            "export",
-            f"Export a list to a file: {self.label}",
-            job("The file is at the job's `result_url` when it has succeeded."),
-            WRITING,
-            description="The records that the list would show, in pages that are each as of when they are read."
-            " `human` has labels, names and local times, and nothing that a spreadsheet takes for a formula;"
-            " `machine` loses nothing.",
-            parameters=p.shared("IdempotencyKey"),
-            requestBody=json(schema, required=False),
         )
 
     def _record_answer(self, status: int, text: str, *, location: bool = False, links: bool = False) -> JSON:

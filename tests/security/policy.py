@@ -67,6 +67,8 @@ def cells(record: type[Record], record_id: str, examples: Examples) -> Iterator[
         elif operation == "bulk":
             item = {"op": "delete", "id": record_id, "if_match": "999999999"}
             yield Cell("bulk", "one", "POST", f"{root}/bulk", {"items": [item], "atomic": True})
+            if "delete" in record.operations:
+                yield Cell("bulk", "job", "POST", f"{root}/bulk-jobs", {"action": "delete", "all": True})
         elif operation == "import":
             # One JSON object is a file of one JSON line. Whoever may write at all may send it; the job judges each row.
             rows = (("Content-Type", "application/jsonl"),)

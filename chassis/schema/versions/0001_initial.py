@@ -273,4 +273,19 @@ def upgrade() -> None:
         sa.Column("queued_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
         sa.PrimaryKeyConstraint("seq", name=op.f("pk_unsent")),
     )
+    op.create_table(
+        "job_items",
+        sa.Column("tenant_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("job_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("seq", sa.Integer(), nullable=False),
+        sa.Column("record_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("outcome", sa.Text(), nullable=True),
+        sa.Column("after", sa.Integer(), nullable=True),
+        sa.Column("problem", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "job_id"], ["jobs.tenant_id", "jobs.id"], name="fk_job_items_job", ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "job_id", "seq", name=op.f("pk_job_items")),
+    )
     install_common(op)
