@@ -19,6 +19,7 @@ def _schema_hash() -> str:
     for path in sorted(
         [
             *ROOT.glob("services/*/migrations/versions/*.py"),
+            *ROOT.glob("chassis/schema/versions/*.py"),
             ROOT / "chassis/migrations.py",
             ROOT / "chassis/provisioning.py",
         ]

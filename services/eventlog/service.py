@@ -7,7 +7,7 @@ import datetime as dt
 from chassis.service import Service, Timer
 from services.eventlog import log, subscriptions
 from services.eventlog.changes import changes
-from services.eventlog.feed import feed
+from services.eventlog.feed import feed, heads
 from services.eventlog.publishing import Outside
 
 
@@ -19,6 +19,7 @@ class EventLog(Service):
     batch = log.append
     methods = {
         "eventlog.feed": feed,
+        "eventlog.heads": heads,
         "record.changes": changes,
         "record.get": subscriptions.get,
         "record.list": subscriptions.listing,

@@ -1,8 +1,8 @@
-"""The tables of notify: notifications and deliveries, what waits for the mail server, and reminders."""
+"""The tables of notify: notifications, deliveries, what waits for the mail server, reminders, and webhooks."""
 
 from __future__ import annotations
 
-from sqlalchemy import Column, DateTime, Index, Integer, Table, Text, Uuid
+from sqlalchemy import BigInteger, Boolean, Column, DateTime, Index, Integer, Table, Text, UniqueConstraint, Uuid, text
 
 from chassis.records import Stored, metadata_of
 from contracts import notify as contracts
@@ -39,4 +39,50 @@ reminders = Table(
     Column("user_id", Uuid(as_uuid=False)),
     Column("due_at", DateTime(timezone=True)),
     Column("subject", Text, nullable=False),
+)
+
+
+class Webhook(Stored, record=contracts.Webhook):
+    pass
+
+
+class WebhookDelivery(Stored, record=contracts.WebhookDelivery):
+    """Apart from the declared fields, `position` says where the event lies in the feed; a test has none."""
+
+    # The operations role looks for what is due.
+    ops = True
+    __table_args__ = (
+        Column("position", BigInteger),
+        UniqueConstraint("tenant_id", "webhook_id", "event_id"),
+        Index(
+            "ix_webhook_deliveries_waiting",
+            "webhook_id",
+            "due_at",
+            postgresql_where=text("status = 'pending'"),
+        ),
+    )
+
+
+# How far the feed was read for each webhook, and how its address is doing. `rest_until`: nobody calls it before that.
+webhook_positions = Table(
+    "webhook_positions",
+    metadata,
+    Column("tenant_id", Uuid(as_uuid=False), primary_key=True),
+    Column("webhook_id", Uuid(as_uuid=False), primary_key=True),
+    Column("position", BigInteger, nullable=False),
+    Column("active", Boolean, nullable=False),
+    Column("failures", Integer, nullable=False, server_default="0"),
+    Column("failing_since", DateTime(timezone=True)),
+    Column("rest_until", DateTime(timezone=True)),
+    info={"ops": True},
+)
+
+webhook_secrets = Table(
+    "webhook_secrets",
+    metadata,
+    Column("tenant_id", Uuid(as_uuid=False), primary_key=True),
+    Column("webhook_id", Uuid(as_uuid=False), primary_key=True),
+    Column("secret", Text, nullable=False),
+    Column("previous", Text),
+    Column("previous_until", DateTime(timezone=True)),
 )

@@ -84,6 +84,13 @@ def on_campaign_launched(event: JSON, work: Work) -> None:
     tell(work, event["id"], members, title, event["subject"])
 
 
+@on("notify.webhook.disabled")
+def on_webhook_disabled(event: JSON, work: Work) -> None:
+    data = event["data"]
+    title = (f"The webhook {data['name']} was disabled", f"网络钩子 {data['name']} 已停用")
+    tell(work, event["id"], [data.get("owner_id") or data["user_id"]], title, event["subject"], data["disabled_reason"])
+
+
 reactions = (
     on_order_confirmed,
     on_order_rejected,
@@ -91,4 +98,5 @@ reactions = (
     on_account_transferred,
     on_request_assigned,
     on_campaign_launched,
+    on_webhook_disabled,
 )

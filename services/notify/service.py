@@ -1,4 +1,4 @@
-"""Notify: a table of stores, reactions, the mail timer and the alarm of reminders."""
+"""Notify: a table of stores, reactions, the timers of mail and webhooks, and the alarm of reminders."""
 
 from __future__ import annotations
 
@@ -7,15 +7,24 @@ import datetime as dt
 from chassis.service import USER, Service, Timer
 from services.notify import deliveries, reactions, reminders
 from services.notify.notifications import notifications
+from services.notify.webhook_feed import Follower
+from services.notify.webhook_sending import Sender
+from services.notify.webhooks import webhook_deliveries, webhooks
 
 
 class Notify(Service):
     """Telling people what happened, in the suite and by e-mail."""
 
     name = "notify"
-    stores = (notifications, deliveries.deliveries)
+    stores = (notifications, deliveries.deliveries, webhooks, webhook_deliveries)
     reactions = (*reactions.reactions, reminders.on_activity)
-    timers = (Timer("send-mail", dt.timedelta(seconds=1), deliveries.send_due),)
+    following = Follower()
+    timers = (
+        Timer("send-mail", dt.timedelta(seconds=1), deliveries.send_due),
+        Timer("follow-feed", dt.timedelta(seconds=0.5), following.follow),
+        Timer("call-webhooks", dt.timedelta(seconds=0.25), Sender(following).call),
+        Timer("tidy-webhooks", dt.timedelta(hours=1), Sender.tidy),
+    )
     alarms = {reminders.REMIND: reminders.remind}
     copies = {"identity.user": (*USER, "member_of", "gets_copies")}
 

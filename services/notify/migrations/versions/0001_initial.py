@@ -62,6 +62,59 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("tenant_id", "activity_id", name=op.f("pk_reminders")),
     )
     op.create_table(
+        "webhook_positions",
+        sa.Column("tenant_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("webhook_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("position", sa.BigInteger(), nullable=False),
+        sa.Column("active", sa.Boolean(), nullable=False),
+        sa.Column("failures", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("failing_since", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("rest_until", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("tenant_id", "webhook_id", name=op.f("pk_webhook_positions")),
+        info={"ops": True},
+    )
+    op.create_table(
+        "webhook_secrets",
+        sa.Column("tenant_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("webhook_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("secret", sa.Text(), nullable=False),
+        sa.Column("previous", sa.Text(), nullable=True),
+        sa.Column("previous_until", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("tenant_id", "webhook_id", name=op.f("pk_webhook_secrets")),
+    )
+    op.create_table(
+        "webhooks",
+        sa.Column("tenant_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("name_key", sa.Text(collation="C"), nullable=False),
+        sa.Column("url", sa.Text(), nullable=False),
+        sa.Column("types", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("user_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("secret", sa.Text(), nullable=True),
+        sa.Column("disabled_reason", sa.Text(), nullable=True),
+        sa.Column("status", sa.Text(), nullable=True),
+        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("created_by", sa.Text(), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("updated_by", sa.Text(), nullable=False),
+        sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("owner_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("team_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("external_ids", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("custom", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_webhooks")),
+        info={"insert_only": False, "ops": False},
+    )
+    op.create_index("ix_webhooks_created_at", "webhooks", ["tenant_id", "created_at", "id"], unique=False)
+    op.create_index("ix_webhooks_name", "webhooks", ["tenant_id", "name_key", "id"], unique=False)
+    op.create_index("ix_webhooks_owner_id", "webhooks", ["tenant_id", "owner_id", "id"], unique=False)
+    op.create_index("ix_webhooks_status", "webhooks", ["tenant_id", "status", "id"], unique=False)
+    op.create_index("ix_webhooks_team_id", "webhooks", ["tenant_id", "team_id", "id"], unique=False)
+    op.create_index("ix_webhooks_updated_at", "webhooks", ["tenant_id", "updated_at", "id"], unique=False)
+    op.create_index("ix_webhooks_user_id", "webhooks", ["tenant_id", "user_id", "id"], unique=False)
+    op.create_table(
         "deliveries",
         sa.Column("tenant_id", sa.Uuid(as_uuid=False), nullable=False),
         sa.Column("id", sa.Uuid(as_uuid=False), nullable=False),
@@ -100,5 +153,79 @@ def upgrade() -> None:
     op.create_index("ix_deliveries_team_id", "deliveries", ["tenant_id", "team_id", "id"], unique=False)
     op.create_index("ix_deliveries_to", "deliveries", ["tenant_id", "to_key", "id"], unique=False)
     op.create_index("ix_deliveries_updated_at", "deliveries", ["tenant_id", "updated_at", "id"], unique=False)
-    protect(op, "notifications", "reminders", "deliveries")
-    protect(op, "delivery_queue", ops=True)
+    op.create_table(
+        "webhook_deliveries",
+        sa.Column("tenant_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("webhook_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("event_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("event_type", sa.Text(), nullable=True),
+        sa.Column("subject", sa.Text(), nullable=True),
+        sa.Column("occurred_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("attempts", sa.BigInteger(), nullable=True),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("log", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("status", sa.Text(), nullable=True),
+        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("created_by", sa.Text(), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("updated_by", sa.Text(), nullable=False),
+        sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("owner_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("team_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("external_ids", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("custom", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("position", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "webhook_id"], ["webhooks.tenant_id", "webhooks.id"], name="fk_webhook_deliveries_webhook_id"
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_webhook_deliveries")),
+        sa.UniqueConstraint(
+            "tenant_id", "webhook_id", "event_id", name=op.f("uq_webhook_deliveries_tenant_id_webhook_id_event_id")
+        ),
+        info={"insert_only": False, "ops": True},
+    )
+    op.create_index(
+        "ix_webhook_deliveries_created_at", "webhook_deliveries", ["tenant_id", "created_at", "id"], unique=False
+    )
+    op.create_index(
+        "ix_webhook_deliveries_event_id", "webhook_deliveries", ["tenant_id", "event_id", "id"], unique=False
+    )
+    op.create_index(
+        "ix_webhook_deliveries_occurred_at", "webhook_deliveries", ["tenant_id", "occurred_at", "id"], unique=False
+    )
+    op.create_index(
+        "ix_webhook_deliveries_owner_id", "webhook_deliveries", ["tenant_id", "owner_id", "id"], unique=False
+    )
+    op.create_index(
+        "ix_webhook_deliveries_owner_occurred_at",
+        "webhook_deliveries",
+        ["tenant_id", "owner_id", "occurred_at", "id"],
+        unique=False,
+        postgresql_where=sa.text("owner_id IS NOT NULL"),
+    )
+    op.create_index("ix_webhook_deliveries_status", "webhook_deliveries", ["tenant_id", "status", "id"], unique=False)
+    op.create_index("ix_webhook_deliveries_team_id", "webhook_deliveries", ["tenant_id", "team_id", "id"], unique=False)
+    op.create_index(
+        "ix_webhook_deliveries_team_occurred_at",
+        "webhook_deliveries",
+        ["tenant_id", "team_id", "occurred_at", "id"],
+        unique=False,
+        postgresql_where=sa.text("team_id IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_webhook_deliveries_updated_at", "webhook_deliveries", ["tenant_id", "updated_at", "id"], unique=False
+    )
+    op.create_index(
+        "ix_webhook_deliveries_waiting",
+        "webhook_deliveries",
+        ["webhook_id", "due_at"],
+        unique=False,
+        postgresql_where=sa.text("status = 'pending'"),
+    )
+    op.create_index(
+        "ix_webhook_deliveries_webhook_id", "webhook_deliveries", ["tenant_id", "webhook_id", "id"], unique=False
+    )
+    protect(op, "notifications", "reminders", "webhook_secrets", "webhooks", "deliveries")
+    protect(op, "delivery_queue", "webhook_positions", "webhook_deliveries", ops=True)
