@@ -97,7 +97,7 @@ class Webhook(
 class WebhookAttempt(Part):
     """One try: the status of the answer, or what kept it from coming."""
 
-    at = f.Instant(required=True)
+    at = f.Instant(required=True, label=("At", "时间"))
     status = f.Integer(label=("Answer", "应答码"))
     error = f.Text(max=300, label=("Error", "错误"))
     milliseconds = f.Integer(label=("Milliseconds", "毫秒"))
@@ -136,7 +136,7 @@ class WebhookDelivery(
 class WebhookReplay(Part):
     """What to deliver again, within the last 30 days: one event, or all since an instant."""
 
-    event_id = f.Id()
+    event_id = f.Id(label=("Event", "事件"))
     since = f.Instant(label=("Since", "起始时间"))
     until = f.Instant(label=("Until", "截止时间"))
 
@@ -162,14 +162,11 @@ activate_webhook = Command(
     "notify.webhook.activate", on=Webhook, errors=("wrong_state",), emits=WebhookActivated, label=("Activate", "启用")
 )
 rotate_secret = Command("notify.webhook.rotate-secret", on=Webhook, label=("Rotate the secret", "更换密钥"))
-test_webhook = Command(
-    "notify.webhook.test", on=Webhook, answers=202, errors=("wrong_state",), label=("Send a test", "发送测试")
-)
+test_webhook = Command("notify.webhook.test", on=Webhook, errors=("wrong_state",), label=("Send a test", "发送测试"))
 replay_webhook = Command(
     "notify.webhook.replay",
     on=Webhook,
     request=WebhookReplay,
-    answers=202,
     errors=("nothing_to_replay",),
     label=("Deliver again", "重新投递"),
 )

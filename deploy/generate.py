@@ -173,6 +173,9 @@ def blobs_files() -> list[JSON]:
     return [resource("v1", "PersistentVolumeClaim", "guanxi-blobs", spec, **marks)]
 
 
+INSIDE = ["10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16"]
+
+
 def network_files() -> list[JSON]:
     """Nothing reaches out but by these edges. Nothing is reached: components add who may reach gateway and probes."""
     part_of = {"matchLabels": {"app.kubernetes.io/part-of": "guanxi"}}
@@ -210,6 +213,8 @@ def network_files() -> list[JSON]:
         policy("to-database", named(*SERVICES, "migrate", "check"), servers("database"), 5432),
         policy("to-broker-management", named("eventlog"), servers("bus"), 15672, 15671),
         policy("to-mail", named("notify"), None, 25, 465, 587),
+        # The service checks every address itself; this is the second wall around what lies inside.
+        policy("to-webhooks", named("notify"), [{"ipBlock": {"cidr": "0.0.0.0/0", "except": INSIDE}}], 443, 8443),
     ]
 
 
