@@ -25,6 +25,7 @@ WORKLOADS = ("Deployment", "Job", "CronJob")
 # Where the suite reads its environment. Names below a prefix are completed; elsewhere they are written in full.
 _PREFIXED = ("chassis/settings.py", "gateway/settings.py")
 _IN_FULL = (
+    "chassis/egress.py",
     "suite/cli.py",
     "gateway/gunicorn_conf.py",
     "gateway/wsgi.py",
