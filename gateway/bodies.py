@@ -10,7 +10,7 @@ from marshmallow import ValidationError
 from chassis.errors import Problem, from_validation, invalid
 from contracts import fields as f
 from contracts.records import Command, Part, Record
-from gateway.parameters import Listing
+from gateway.parameters import CUSTOM, Listing
 
 JSON = dict[str, Any]
 
@@ -174,7 +174,7 @@ class RecordBodies:
         return self._known(name) and (not colon or bucket in BUCKETS)
 
     def _known(self, name: Any) -> bool:
-        return isinstance(name, str) and name in self.declared
+        return isinstance(name, str) and (name in self.declared or CUSTOM.fullmatch(name) is not None)
 
 
 def bulk(body: Any) -> JSON:

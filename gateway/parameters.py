@@ -13,6 +13,7 @@ from marshmallow import ValidationError
 
 from chassis.errors import Problem, bad_request
 from contracts import fields as f
+from contracts.custom import PREFIX
 from contracts.documents.parameters import MOST_IN, sort_schema
 from contracts.documents.schemas import comparable, expandable
 from contracts.periods import period
@@ -24,6 +25,7 @@ MAX_PAGE = 200
 DEFAULT_PAGE = 50
 LIST_WORDS = ("sort", "limit", "after", "fields", "expand", "count", "deleted")
 
+CUSTOM = re.compile(r"-?custom\.[a-z][a-z0-9_]{0,39}", re.ASCII)
 _WHOLE = re.compile(r"-?[0-9]{1,18}", re.ASCII)
 _CURSOR = re.compile(r"[A-Za-z0-9_=-]{1,2000}", re.ASCII)
 _PHRASE = f.Text(max=200, min=1)
@@ -184,12 +186,17 @@ class Listing:
 
     def sort(self, text: str) -> str:
         names = [word.removeprefix("-") for word in text.split(",")]
-        if not self._sorts.fullmatch(text) or len(set(names)) < len(names):
+        declared = ",".join("id" if CUSTOM.fullmatch(word) else word for word in text.split(","))
+        if not self._sorts.fullmatch(declared) or len(set(names)) < len(names):
             raise bad("sort", "Must be one to four different fields such as -created_at, parted by commas.")
         return text
 
     def condition(self, name: str, text: str) -> list[str]:
         """`amount.gte=1000` as `["amount", "gte", "1000"]`, after its value was read as the field reads it."""
+        if name.startswith(PREFIX):
+            # Only the record's service knows the tenant's custom fields.
+            inner, dot, operator = name.removeprefix(PREFIX).partition(".")
+            return [PREFIX + inner, operator if dot else "eq", text]
         field_name, field, operator = self._field(name)
         if field is None or operator not in field.operators:
             raise unknown(name)

@@ -57,7 +57,7 @@ def run(work: Work, store: Store[Any], params: JSON) -> JSON:
             measures.append(made)
         if isinstance(field, f.Money):
             name = measure["field"]
-            currency = Column(f"{name}.currency", f't."{name}_currency"')
+            currency = Column(f"{name}.currency", conditions.operand(name).currency or f't."{name}_currency"')
             if currency not in groups:
                 groups.append(currency)
     limit = _limit(params.get("limit"))

@@ -7,12 +7,12 @@ since under row-level security no operator of jsonb may use an index.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from marshmallow import ValidationError
-from sqlalchemy import Column, DateTime, Index, MetaData, Numeric, SmallInteger, Table, Text, Uuid, text
+from sqlalchemy import Boolean, Column, Date, DateTime, Index, MetaData, Numeric, SmallInteger, Table, Text, Uuid, text
 
 from chassis.definitions import CustomFields
 from chassis.errors import from_validation
@@ -28,8 +28,23 @@ if TYPE_CHECKING:
 
 JSON = dict[str, Any]
 LONGEST_KEY = 400
-VALUE_COLUMNS = ("text", "number", "moment", "ref")
-_INSERT = "INSERT INTO custom_values (tenant_id, record, record_id, field, item, text, number, moment, ref) VALUES "
+# By type: the column of a value's row.
+COLUMN_OF = {
+    "text": "text",
+    "choice": "text",
+    "multi_choice": "text",
+    "boolean": "flag",
+    "number": "number",
+    "money": "number",
+    "date": "day",
+    "instant": "moment",
+    "reference": "ref",
+}
+VALUE_COLUMNS = tuple(sorted(set(COLUMN_OF.values())))
+_INSERT = (
+    "INSERT INTO custom_values (tenant_id, record, record_id, field, item, " + ", ".join(VALUE_COLUMNS) + ") VALUES "
+)
+_ROW = "(" + ", ".join(["%s"] * (5 + len(VALUE_COLUMNS))) + ")"
 
 
 def define(metadata: MetaData) -> None:
@@ -41,10 +56,12 @@ def define(metadata: MetaData) -> None:
         Column("record_id", Uuid(as_uuid=False), primary_key=True),
         Column("field", Text, primary_key=True),
         Column("item", SmallInteger, primary_key=True),
-        Column("text", Text(collation="C")),
-        Column("number", Numeric),
+        Column("day", Date),
+        Column("flag", Boolean),
         Column("moment", DateTime(timezone=True)),
+        Column("number", Numeric),
         Column("ref", Uuid(as_uuid=False)),
+        Column("text", Text(collation="C")),
     )
     for column in VALUE_COLUMNS:
         Index(
@@ -117,11 +134,12 @@ def index(work: Work, store: Store[Any], entities: Sequence[tuple[Stored, JSON]]
                 (work.tenant, store.name, entity.id, old),
             )
         for name in changed:
-            for item, values in enumerate(keys_of(known.wires[name]["type"], now.get(name))):
+            kind = known.wires[name]["type"]
+            for item, key in enumerate(keys_of(kind, now.get(name))):
+                values = [key if column == COLUMN_OF[kind] else None for column in VALUE_COLUMNS]
                 rows.append((work.tenant, store.name, entity.id, name, item, *values))
     if rows:
-        row = "(" + ", ".join(["%s"] * 9) + ")"
-        work.later(_INSERT + ", ".join([row] * len(rows)), [value for one in rows for value in one])
+        work.later(_INSERT + ", ".join([_ROW] * len(rows)), [value for one in rows for value in one])
 
 
 def forget(work: Work, record: str, record_ids: Sequence[str]) -> None:
@@ -132,34 +150,24 @@ def forget(work: Work, record: str, record_ids: Sequence[str]) -> None:
     )
 
 
-def keys_of(kind: str, value: Any) -> Iterable[tuple[str | None, Decimal | None, dt.datetime | None, str | None]]:
-    """The typed keys (text, number, moment, reference) of a value on the wire: none for none, several for a list."""
+def keys_of(kind: str, value: Any) -> list[Any]:
+    """What a value on the wire is compared by, as the driver takes it: nothing for none, several for a list."""
     if value is None:
-        return
+        return []
+    if kind == "multi_choice":
+        return list(value)
     if kind == "text":
-        yield text_key(value), None, None, None
-    elif kind == "boolean":
-        yield ("true" if value else "false"), None, None, None
-    elif kind == "choice":
-        yield value, None, None, None
-    elif kind == "multi_choice":
-        for choice in value:
-            yield choice, None, None, None
-    elif kind == "reference":
-        yield None, None, None, value
-    elif kind in ("number", "money"):
-        yield None, Decimal(value if kind == "number" else value["amount"]), None, None
-    else:
-        yield None, None, f.parse_instant(value) if kind == "instant" else midnight(value), None
+        return [text_key(value)]
+    if kind in ("number", "money"):
+        return [Decimal(value if kind == "number" else value["amount"])]
+    if kind == "date":
+        return [dt.date.fromisoformat(value)]
+    return [f.parse_instant(value) if kind == "instant" else value]
 
 
 def text_key(value: str) -> str:
     """What texts are compared by. An entry of an index has its limit, and folding can make a text longer."""
     return fold(value)[:LONGEST_KEY]
-
-
-def midnight(day: str) -> dt.datetime:
-    return dt.datetime.combine(dt.date.fromisoformat(day), dt.time(), dt.UTC)
 
 
 def _fields(work: Work, store: Store[Any], names: set[str]) -> CustomFields:

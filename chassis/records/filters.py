@@ -96,6 +96,11 @@ class Conditions:
         if operand.around is None:
             return sql, values
         before, parameters = operand.around
+        if operand.custom and operator == "empty":
+            return f"({'NOT ' if value in (True, 'true') else ''}{before}TRUE))", list(parameters)
+        if operand.custom and operator == "ne":
+            sql, values = self._compared(operand, "eq", value)
+            return f"(NOT {before}{sql}))", [*parameters, *values]
         return f"{before}{sql})", [*parameters, *values]
 
     def _compared(self, operand: Operand, operator: str, value: Any) -> SQL:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from chassis.errors import Problem, bad_request
 from chassis.permissions import scope
-from chassis.records import counting
+from chassis.records import counting, custom_lists
 from chassis.records.filters import SQL, Conditions, Selection, joined
 from chassis.records.sorting import Key, behind, cursor, keys_of, order_by, read_cursor
 
@@ -106,6 +106,8 @@ def _rows(
     columns = ", ".join(f't."{name}"' for name in store.stored.column_names())
     shown = columns + "".join(f", {key.column} AS sort_{index}" for index, key in enumerate(keys))
     sorted_by_index = all(key.indexed for key in keys)
+    if keys[0].custom and len(keys) == 2 and keys[1].descending == keys[0].descending and not chosen.others:
+        return custom_lists.walk(work, store, branches, chosen, keys, after, limit)
     if chosen.others or not sorted_by_index:
         return _within_budget(work, store, branches, chosen, keys, after, limit, shown, sorted_by_index)
     walks = _walks(branches, keys, after)

@@ -7,11 +7,14 @@ from him: nobody learns by filtering what he could not read.
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from chassis.errors import Problem, bad_request
 from chassis.permissions import hidden, scope
+from chassis.records.custom import COLUMN_OF
 from chassis.records.folding import folded
 from chassis.records.stored import table_name
 from contracts import fields as f
@@ -35,6 +38,17 @@ _CASTS: tuple[tuple[type[f.Field], str], ...] = (
 )
 
 
+# What a cursor holds of each column of `custom_values`.
+KINDS: dict[str, type] = {
+    "day": dt.date,
+    "flag": bool,
+    "moment": dt.datetime,
+    "number": Decimal,
+    "ref": str,
+    "text": str,
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Operand:
     """`column` is the SQL of the value that is compared and sorted by, in terms of the row `t`.
@@ -54,6 +68,10 @@ class Operand:
     shown: str = ""
     """The SQL of the value as it is shown; for groups."""
     around: tuple[str, tuple[Any, ...]] | None = None
+    custom: str | None = None
+    """The column of `custom_values` behind a custom field, where no row means no value."""
+    currency: str = ""
+    """The SQL of a shown amount's currency."""
 
 
 def operand_of(work: Work, store: Store[Any], name: Any) -> Operand:
@@ -62,6 +80,8 @@ def operand_of(work: Work, store: Store[Any], name: Any) -> Operand:
         raise _unknown(store.record, name)
     first, dot, rest = name.partition(".")
     concealed = hidden(work.context, store.name)
+    if dot and first == "custom":
+        return _custom(work, store, name, rest)
     if dot:
         reference = store.record.declared().get(f"{first}_id")
         if not isinstance(reference, f.Ref) or not reference.target or f"{first}_id" in concealed:
@@ -71,6 +91,46 @@ def operand_of(work: Work, store: Store[Any], name: Any) -> Operand:
     if mapping is None or name in concealed:
         raise _unknown(store.record, name)
     return _of_mapping(mapping, name, "t")
+
+
+def _custom(work: Work, store: Store[Any], name: str, inner: str) -> Operand:
+    """A custom field: a semi-join with its rows where it is indexed, its JSON elsewhere and in groups."""
+    known = work.service.definitions.fields(work, store.record.collection)
+    if inner not in known.active:
+        work.service.definitions.forget(work.tenant)
+        known = work.service.definitions.fields(work, store.record.collection)
+    field = known.active.get(inner)
+    if field is None or {"custom", name} & hidden(work.context, store.name):
+        raise _unknown(store.record, name)
+    # The name is one of the tenant's definitions, so it is made of letters, digits and underscores.
+    value = f"t.custom -> '{inner}'"
+    json = f"{value} ->> 'amount'" if isinstance(field, f.Money) else f"t.custom ->> '{inner}'"
+    cast = "numeric" if isinstance(field, f.Money) else next((to for kind, to in _CASTS if isinstance(field, kind)), "")
+    shown = f"({json})" + (f"::{cast}" if cast else "")
+    currency = f"{value} ->> 'currency'" if isinstance(field, f.Money) else ""
+    text, several = _is_folded(field), isinstance(field, f.Choices)
+    column = COLUMN_OF[known.wires[inner]["type"]]
+    if not known.indexed(inner):
+        if several:
+            raise _refused(name)
+        compared = folded(shown) if text else shown
+        return Operand(name, field, compared, False, text, kind=KINDS[column], shown=shown, currency=currency)
+    rows = (
+        "EXISTS (SELECT 1 FROM custom_values AS c WHERE c.tenant_id = t.tenant_id AND c.record = %s AND c.field = %s"
+        " AND c.record_id = t.id AND "
+    )
+    return Operand(
+        name,
+        f.Choice(field.choices) if isinstance(field, f.Choices) else field,
+        f"c.{column}",
+        True,
+        text,
+        kind=KINDS[column],
+        shown="" if several else shown,
+        around=(rows, (store.name, inner)),
+        custom=column,
+        currency=currency,
+    )
 
 
 def _unknown(record: type[Record], name: Any) -> Problem:

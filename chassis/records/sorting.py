@@ -14,7 +14,7 @@ from marshmallow import ValidationError
 
 from chassis.errors import bad_request
 from chassis.records.filters import SQL, Conditions
-from chassis.records.operands import SORTED
+from chassis.records.operands import SORTED, Operand
 from contracts import fields as f
 from contracts.scalars import CONTROL
 
@@ -30,6 +30,8 @@ class Key:
     nullable: bool
     kind: type
     indexed: bool = True
+    custom: tuple[str, list[Any]] | None = None
+    """A custom field's column in `custom_values`, and the parameters that choose its rows: record and field."""
 
     @property
     def order(self) -> str:
@@ -49,6 +51,9 @@ def keys_of(conditions: Conditions, sort: str | None) -> list[Key]:
             # Ids are made in time order, and every index ends with them.
             keys.append(Key("t.id", descending, False, str))
             return keys
+        if operand.custom and operand.shown and isinstance(operand.field, SORTED):
+            keys.append(_custom_key(conditions.store.name, operand, descending))
+            continue
         if operand.around is not None or not isinstance(operand.field, SORTED):
             raise bad_request("not_sortable", f"{name} cannot be sorted by.", "sort")
         indexed = operand.field.sort or name in ("number", "created_at", "updated_at")
@@ -56,6 +61,16 @@ def keys_of(conditions: Conditions, sort: str | None) -> list[Key]:
     # The id follows the first sort's direction, so that one index serves both ways.
     keys.append(Key("t.id", keys[0].descending, False, str))
     return keys
+
+
+def _custom_key(record: str, operand: Operand, descending: bool) -> Key:
+    """`chassis.records.custom_lists` walks the index of its rows; beside other sorts the value is looked up."""
+    inner = operand.name.partition(".")[2]
+    value = (
+        f"(SELECT c.{operand.custom} FROM custom_values AS c WHERE c.tenant_id = t.tenant_id"
+        f" AND c.record = '{record}' AND c.field = '{inner}' AND c.record_id = t.id)"
+    )
+    return Key(value, descending, True, operand.kind, False, (str(operand.custom), [record, inner]))
 
 
 def order_by(keys: Sequence[Key]) -> str:

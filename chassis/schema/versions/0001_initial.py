@@ -72,11 +72,27 @@ def upgrade() -> None:
         sa.Column("record_id", sa.Uuid(as_uuid=False), nullable=False),
         sa.Column("field", sa.Text(), nullable=False),
         sa.Column("item", sa.SmallInteger(), nullable=False),
-        sa.Column("text", sa.Text(collation="C"), nullable=True),
-        sa.Column("number", sa.Numeric(), nullable=True),
+        sa.Column("day", sa.Date(), nullable=True),
+        sa.Column("flag", sa.Boolean(), nullable=True),
         sa.Column("moment", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("number", sa.Numeric(), nullable=True),
         sa.Column("ref", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("text", sa.Text(collation="C"), nullable=True),
         sa.PrimaryKeyConstraint("tenant_id", "record", "record_id", "field", "item", name=op.f("pk_custom_values")),
+    )
+    op.create_index(
+        "ix_custom_values_day",
+        "custom_values",
+        ["tenant_id", "record", "field", "day", "record_id"],
+        unique=False,
+        postgresql_where=sa.text("day IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_custom_values_flag",
+        "custom_values",
+        ["tenant_id", "record", "field", "flag", "record_id"],
+        unique=False,
+        postgresql_where=sa.text("flag IS NOT NULL"),
     )
     op.create_index(
         "ix_custom_values_moment",
