@@ -1,0 +1,67 @@
+"""The committed table of the fault runs: `results.md` beside this file, written by the runs themselves."""
+
+from __future__ import annotations
+
+import platform
+import re
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.faults.run import Report
+
+PLACE = Path(__file__).with_name("results.md")
+HEAD = """# Fault runs
+
+Written by `make test-faults`; each row by the run that its seed names. The load arrives at a fixed rate whatever is
+broken. *attempts* are writes with a key of their own; *acknowledged* were answered with success before the fault was
+over; *ok* have exactly one effect; *lost* were acknowledged and have none; *duplicated* have more than one; *recovered*
+had an unknown outcome and turned out to have happened, once, when the same key was repeated; *unexpected* is everything
+else: an effect without an acknowledgement, an answer after more than 10 s, an answer that no fault excuses. *recovery*
+is the slowest return to answering after a broken part was back (for a killed process: after it was started again).
+`guanxi check` was clean after every row without a remark.
+
+| Fault | | Variant | attempts | acknowledged | ok | lost | duplicated | recovered | unexpected | recovery | Run |
+|---|---|---|--:|--:|--:|--:|--:|--:|--:|--:|---|
+"""
+
+
+def write(reports: Sequence[Report], *, commit: str, rate: float, long: bool, servers: str) -> None:
+    """Put the rows of these reports in the place of older ones of the same fault and variant."""
+    rows = {}
+    if PLACE.exists():
+        for line in PLACE.read_text().splitlines():
+            if found := re.match(r"\| (F\d+|campaign) \| .*? \| (short|long) \|", line):
+                rows[found[1], found[2]] = line
+    variant = "long" if long else "short"
+    for report in reports:
+        rows[report.fault.name, variant] = _row(report, commit, rate, variant)
+    ordered = sorted(rows.items(), key=lambda item: (int(re.sub(r"\D", "", item[0][0]) or 99), item[0][1]))
+    PLACE.write_text(HEAD + "".join(line + "\n" for _, line in ordered) + f"\nThe last run was on {servers}, {_libraries()}.\n")
+
+
+def _row(report: Report, commit: str, rate: float, variant: str) -> str:
+    counts = report.counts
+    numbers = " | ".join(
+        str(number)
+        for number in (
+            counts.attempts,
+            counts.acknowledged,
+            counts.ok,
+            counts.lost,
+            counts.duplicated,
+            counts.recovered,
+            counts.unexpected,
+        )
+    )
+    recovery = f"{max(report.recovery):.1f} s" if report.recovery else "–"
+    remark = "" if report.clean else f", **{len(report.surprises)} remarks**"
+    run = f"{commit}, seed {report.seed}, {rate:g}/s, {report.seconds:.0f} s{remark}"
+    return f"| {report.fault.name} | {report.fault.says} | {variant} | {numbers} | {recovery} | {run} |"
+
+
+def _libraries() -> str:
+    names = ("nameko", "amqp", "eventlet", "psycopg2-binary")
+    return ", ".join([f"Python {platform.python_version()}", *(f"{name} {version(name)}" for name in names)])

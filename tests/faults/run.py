@@ -1,0 +1,127 @@
+"""`python -m tests.faults.run [F1 F3 …]`: the chosen faults, or all, one after the other on one stack.
+
+`SEED` makes the same choices again, `RATE` is the number of arrivals in a second, `LONG=1` the long variant. Writes a
+row for each fault into `results.md` (not in CI, where the tree must stay as it is) and each history into `HISTORY`, a
+folder. Exit code 1 when anything was lost, duplicated or unexpected.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from suite.servers import rabbitmq
+from tests.faults import results
+from tests.faults.history import MOST_SHOWN, Counts
+from tests.faults.load import Load, Tenant, open_tenants
+from tests.faults.schedules import COOL, FAULTS, WARM, Fault, Run
+from tests.faults.stack import Stack
+from tests.integration.support import until
+
+JSON = dict[str, Any]
+QUIET = 90.0
+"""Seconds within which everything under way has come to its end."""
+
+
+@dataclass
+class Report:
+    """What one fault came to."""
+
+    fault: Fault
+    seed: int
+    counts: Counts
+    surprises: list[str]
+    recovery: list[float]
+    events: int
+    figures: JSON
+    seconds: float
+
+    @property
+    def clean(self) -> bool:
+        return not self.surprises
+
+
+def run_fault(stack: Stack, tenants: list[Tenant], fault: Fault, *, seed: int, rate: float, long: bool) -> Report:
+    """One fault under load, with everything that is looked at afterwards."""
+    began = time.monotonic()
+    before = Counter(stack.unexplained_exits())
+    load = Load(stack, tenants, rate, seed)
+    run = Run(stack, load, tenants, long)
+    load.start()
+    try:
+        run.wait(WARM)
+        fault.schedule(run)
+        run.wait(COOL)
+    finally:
+        load.stop()
+    load.resolve()
+    try:
+        until(lambda: not stack.unsettled() and not stack.queued(), QUIET, every=0.5, what="everything has ended")
+    except AssertionError:
+        load.history.surprise(f"not quiet within {QUIET:g} s: {stack.unsettled()} {stack.queued()}")
+    counts = load.history.judge(stack.effects({one.effect for one in load.history.operations}))
+    for name, times in (stack.unexplained_exits() - before).items():
+        load.history.surprise(f"{name} ended {times} times although nobody killed it")
+    checked = json.loads(stack.command("check", "--json", expect=(0, 1)))
+    for rule in checked["rules"]:
+        if rule["state"] == "violated":
+            load.history.surprise(f"check {rule['invariant']}: {rule['rule']}: {rule['first'][:2]}")
+    if folder := os.environ.get("HISTORY"):
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        load.history.write(Path(folder) / f"{fault.name}-{seed}.jsonl")
+    ((events,),) = stack.rows("eventlog", "SELECT count(*) FROM events")
+    surprises = load.history.surprises
+    return Report(fault, seed, counts, surprises, run.recovery, events, run.figures, time.monotonic() - began)
+
+
+def show(report: Report) -> None:
+    counts = report.counts
+    recovery = f"{max(report.recovery):.1f} s" if report.recovery else "-"
+    state = "ok" if report.clean else "FAILED"
+    print(
+        f"{report.fault.name:4} {state:6} {report.seconds:5.0f} s  attempts {counts.attempts}"
+        f" acknowledged {counts.acknowledged} ok {counts.ok} lost {counts.lost} duplicated {counts.duplicated}"
+        f" recovered {counts.recovered} unexpected {counts.unexpected}  slowest recovery {recovery}"
+        f"  {report.figures or ''}",
+        flush=True,
+    )
+    for line, times in Counter(report.surprises).most_common(4 * MOST_SHOWN):
+        print(f"     {line}" + (f" ({times} times)" if times > 1 else ""), flush=True)
+
+
+def main(chosen: list[str]) -> int:
+    unknown = [name for name in chosen if name not in FAULTS]
+    if unknown:
+        sys.exit(f"there is no {', '.join(unknown)}; there are {', '.join(FAULTS)}")
+    if not rabbitmq.available():
+        sys.exit("RabbitMQ is not installed, so no fault can be caused")
+    seed = int(os.environ.get("SEED") or random.randrange(10**6))
+    rate, long = float(os.environ.get("RATE") or 5), os.environ.get("LONG") == "1"
+    reports = []
+    with tempfile.TemporaryDirectory(prefix="guanxi-faults-") as folder, Stack(Path(folder)) as stack:
+        tenants = open_tenants(stack)
+        for name in chosen or FAULTS:
+            reports.append(run_fault(stack, tenants, FAULTS[name], seed=seed, rate=rate, long=long))
+            show(reports[-1])
+        if not all(report.clean for report in reports):
+            keep = Path(os.environ.get("HISTORY") or tempfile.gettempdir()) / "faults-processes.log"
+            keep.write_bytes((Path(folder) / "processes.log").read_bytes())
+            print(f"what the processes said is in {keep}")
+        servers = stack.servers()
+    if os.environ.get("CI") != "true":
+        commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
+        results.write(reports, commit=commit, rate=rate, long=long, servers=servers)
+    return 0 if all(report.clean for report in reports) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,298 @@
+"""The faults by their number in the plan: what is broken, for how long, and what must go on meanwhile."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from contracts.registry import SERVICES
+from tests.faults.history import Attempt, History
+from tests.faults.load import Load, Tenant
+from tests.faults.stack import Stack
+from tests.integration.support import until
+
+JSON = dict[str, Any]
+WARM, COOL = 4.0, 3.0
+"""Seconds of undisturbed load before and after a fault."""
+RECOVERY = 5.0
+REFUSAL = 2.0
+"""Within which a request is refused while what it needs is away."""
+
+OWNER = {
+    "account": "customer",
+    "accounts": "customer",
+    "group": "customer",
+    "stock": "inventory",
+    "products": "inventory",
+    "order": "sales",
+    "orders": "sales",
+    "receivable": "sales",
+    "receivables": "sales",
+    "pay": "sales",
+}
+
+
+def owner(kind: str) -> str:
+    """The service that answers this kind of request."""
+    return next(OWNER[word] for word in kind.split() if word in OWNER)
+
+
+@dataclass
+class Run:
+    """One fault under load, and what its schedule found out."""
+
+    stack: Stack
+    load: Load
+    tenants: list[Tenant]
+    long: bool
+    recovery: list[float] = field(default_factory=list)
+    figures: JSON = field(default_factory=dict)
+
+    @property
+    def history(self) -> History:
+        return self.load.history
+
+    def fault(self, message: str) -> None:
+        self.history.surprise(message)
+
+    def wait(self, seconds: float) -> None:
+        self.load.run(seconds)
+
+    def await_recovery(self, *services: str, limit: float = RECOVERY) -> None:
+        """Measure how long from now until each of these services takes a write again."""
+        began = time.monotonic()
+        waiting = set(services or ("customer", "sales", "inventory"))
+        while waiting and time.monotonic() - began < 60:
+            waiting -= {service for service in waiting if self.answers(service)}
+            time.sleep(0.05)
+        seconds = time.monotonic() - began
+        self.recovery.append(seconds)
+        if waiting or seconds > limit:
+            self.fault(f"recovery: {', '.join(sorted(services)) or 'the suite'} took {seconds:.1f} s")
+
+    def answers(self, service: str) -> bool:
+        paths = {"customer": "accounts", "sales": "orders", "inventory": "products", "identity": "users"}
+        with suppress(OSError):
+            return self.stack.api(timeout=5).send("GET", f"/v1/{paths.get(service, 'accounts')}", limit=1).status == 200
+        return False
+
+    def attempts(self, begin: float, end: float) -> list[tuple[str, Attempt]]:
+        """Kind and attempt of whatever began within these seconds of the run."""
+        found = [(one.kind, attempt) for one in list(self.history.operations) for attempt in list(one.attempts)]
+        found += list(self.history.reads)
+        return [(kind, attempt) for kind, attempt in found if begin <= attempt.began < end and not attempt.late]
+
+    def must_live(self, begin: float, end: float, kinds: Callable[[str], bool]) -> None:
+        """Whatever needs only living parts was answered as if nothing had happened."""
+        chosen = [(kind, attempt) for kind, attempt in self.attempts(begin, end) if kinds(kind)]
+        self.figures["unaffected"] = self.figures.get("unaffected", 0) + len(chosen)
+        for kind, attempt in chosen:
+            if not attempt.definite and attempt.code != "in_flight":
+                self.fault(f"{kind} needs only living parts: got {attempt.status} {attempt.code} at {attempt.began:.1f}")
+
+    def must_refuse(self, begin: float, end: float) -> None:
+        """Whatever came while its part was away was told so, within two seconds."""
+        chosen = self.attempts(begin, end)
+        slowest = max((attempt.seconds for _, attempt in chosen), default=0.0)
+        self.figures["refused"] = self.figures.get("refused", 0) + len(chosen)
+        self.figures["slowest refusal"] = round(max(slowest, self.figures.get("slowest refusal", 0.0)), 2)
+        for kind, attempt in chosen:
+            if attempt.status != 503 or attempt.seconds > REFUSAL:
+                self.fault(f"{kind}: {attempt.status} after {attempt.seconds:.1f} s, not refused in time")
+
+    def gateway_alive(self) -> None:
+        for path in ("/livez", "/openapi.json"):
+            began = time.monotonic()
+            answer = self.stack.api(timeout=10).send("GET", path)
+            if answer.status != 200 or time.monotonic() - began > REFUSAL:
+                self.fault(f"{path} needs only the gateway: {answer.status} after {time.monotonic() - began:.1f} s")
+
+
+def kill_services(run: Run) -> None:
+    """F1: SIGKILL of one service after the other"""
+    for service in SERVICES if run.long else ("inventory", "sales", "customer", "identity"):
+        name = "sales-rpc" if service == "sales" else service
+        run.wait(2.0)
+        begin = run.history.now()
+        run.stack.kill(name)
+        run.await_recovery(service, limit=2 * RECOVERY)
+        end = run.history.now()
+        run.wait(2.0)
+        if service != "identity":
+            run.must_live(begin, end - 0.5, lambda kind, dead=service: owner(kind) != dead)
+
+
+def kill_parts(run: Run) -> None:
+    """F2: SIGKILL of relay, reactions and gateway, each alone"""
+    for name in ("sales-relay", "sales-events", "gateway"):
+        run.wait(2.0)
+        begin = run.history.now()
+        run.stack.kill(name)
+        run.await_recovery(limit=2 * RECOVERY)
+        if name != "gateway":
+            run.must_live(begin, run.history.now(), lambda kind: True)
+        run.wait(2.0)
+
+
+def restart_broker(run: Run) -> None:
+    """F3: the broker stops and starts"""
+    for seconds in (4, 30, 300) if run.long else (4, 15):
+        run.wait(2.0)
+        run.stack.broker.ctl("stop_app")
+        begin = run.history.now()
+        run.wait(seconds / 2)
+        run.gateway_alive()
+        run.wait(seconds / 2)
+        run.must_refuse(begin + 1.0, run.history.now() - REFUSAL)
+        run.stack.broker.ctl("start_app")
+        run.await_recovery()
+
+
+def kill_broker(run: Run) -> None:
+    """F4: SIGKILL of the broker, disk intact"""
+    run.wait(3.0)
+    run.stack.broker.kill()
+    begin = run.history.now()
+    run.wait(5.0)
+    run.must_refuse(begin + 1.0, run.history.now() - REFUSAL)
+    run.stack.broker.start()
+    run.await_recovery()
+
+
+def raise_alarms(run: Run) -> None:
+    """F6: the broker's memory and disk alarms"""
+    seconds = 60 if run.long else 12
+    for on, off in (
+        (("set_vm_memory_high_watermark", "0"), ("set_vm_memory_high_watermark", "absolute", "1GB")),
+        (("set_disk_free_limit", "100TB"), ("set_disk_free_limit", "500MB")),
+    ):
+        run.stack.broker.ctl(*on)
+        begin = run.history.now()
+        run.wait(seconds / 2)
+        run.gateway_alive()
+        run.wait(seconds / 2)
+        # The broker tells a connection of its alarm when that next publishes, so the first requests hear of it late.
+        run.must_refuse(begin + 9.0, run.history.now() - REFUSAL)
+        run.stack.broker.ctl(*off)
+        run.await_recovery()
+        run.wait(2.0)
+
+
+def hang_broker(run: Run) -> None:
+    """F7: SIGSTOP of the broker, its connections open"""
+    pid = run.stack.broker.pid
+    assert pid is not None
+    import os
+
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        run.wait(10)
+        run.gateway_alive()
+        run.wait(20 if run.long else 5)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    run.await_recovery()
+
+
+def break_links(run: Run) -> None:
+    """F8: the links to the broker swallow, delay and end"""
+    stack = run.stack
+    stack.bus_link.set("black-hole")
+    run.wait(120 if run.long else 60)
+    stack.bus_link.set("pass")
+    run.await_recovery()
+    run.wait(2)
+    stack.bus_link.set("slow", delay=0.2)
+    stack.gateway_link.set("slow", delay=0.05)
+    run.wait(10)
+    for link in (stack.bus_link, stack.gateway_link):
+        link.set("pass")
+    run.await_recovery()
+    for mode in ("half-close", "reset"):
+        for link in (stack.bus_link, stack.gateway_link, stack.database_link):
+            link.set(mode)
+            run.wait(2)
+            link.set("pass")
+            run.await_recovery()
+
+
+def restart_database(run: Run) -> None:
+    """F9: PostgreSQL restarts, fast and immediate"""
+    for immediate in (False, True):
+        run.wait(3.0)
+        begin = run.history.now()
+        if immediate:
+            run.stack.crash_database()
+        else:
+            run.stack.database.stop()
+        run.gateway_alive()
+        run.wait(3.0)
+        run.must_refuse(begin + 1.0, run.history.now() - REFUSAL)
+        run.stack.database.start()
+        run.await_recovery()
+
+
+def storm_locks(run: Run) -> None:
+    """F12: a lock on orders, every connection of inventory taken, and a transaction that stays open"""
+    stack = run.stack
+    holder, sleeper = stack.connect("sales"), stack.connect("customer")
+    try:
+        sleeper.cursor().execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM changes")
+        begin = run.history.now()
+        holder.cursor().execute("BEGIN; LOCK TABLE orders IN ACCESS EXCLUSIVE MODE")
+        run.wait(12)
+        holder.cursor().execute("ROLLBACK")
+        run.must_live(begin, run.history.now() - 4, lambda kind: owner(kind) != "sales")
+        run.await_recovery()
+        run.wait(60 if run.long else 10)
+    finally:
+        holder.close()
+        sleeper.close()
+
+
+def stall_consumers(run: Run) -> None:
+    """F13: subscribers hang while the others go on"""
+    begin = run.history.now()
+    for name in ("notify", "eventlog"):
+        run.stack.signal(name, signal.SIGSTOP)
+    try:
+        run.wait(60 if run.long else 15)
+        run.must_live(begin, run.history.now() - 4, lambda kind: True)
+        run.figures["backlog"] = sum(run.stack.queued().values())
+    finally:
+        for name in ("notify", "eventlog"):
+            run.stack.signal(name, signal.SIGCONT)
+    began = time.monotonic()
+    until(lambda: sum(run.stack.queued().values()) < 50, 120, every=0.2, what="the backlog is read")
+    run.figures["drained in"] = round(time.monotonic() - began, 1)
+
+
+@dataclass(frozen=True)
+class Fault:
+    name: str
+    schedule: Callable[[Run], None]
+
+    @property
+    def says(self) -> str:
+        return (self.schedule.__doc__ or "").partition(": ")[2].strip()
+
+
+FAULTS: dict[str, Fault] = {
+    (schedule.__doc__ or "").partition(":")[0]: Fault((schedule.__doc__ or "").partition(":")[0], schedule)
+    for schedule in (
+        kill_services,
+        kill_parts,
+        restart_broker,
+        kill_broker,
+        raise_alarms,
+        hang_broker,
+        break_links,
+        restart_database,
+        storm_locks,
+        stall_consumers,
+    )
+}
