@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 JSON = dict[str, Any]
 KEPT_DAYS = 7
+GENERATED_KEPT_MINUTES = 60
+"""Long past every deadline, after which no redelivered request runs any more."""
 
 
 def define(metadata: MetaData) -> None:

@@ -11,6 +11,10 @@ from uuid_utils.compat import uuid7
 _UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
 
+GENERATED_KEY = "request "
+"""How the idempotency keys begin that the gateway gives to writes without one. Clients' keys have no blanks."""
+
+
 def new_id() -> str:
     return str(uuid7())
 

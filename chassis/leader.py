@@ -10,13 +10,14 @@ import logging
 import select
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import psycopg2
 from sqlalchemy.engine import make_url
 
 from chassis import relay
-from chassis.bus.ports import Publisher
+from chassis.bus.ports import BusUnavailable, Publisher
 from chassis.errors import Problem
 from chassis.service import Runtime
 
@@ -26,18 +27,29 @@ IDLE = 0.25
 # A window begins at the earliest this long after the one before it, so that under load rows share a window.
 PACE_SECONDS = 0.005
 TIDY_EVERY = 3600.0
+RETIRE_EVERY = 30.0
 LONGEST_WAIT = 5.0
 
 
 class Leader:
-    """Runs in two threads of its own: publishing, and housekeeping (retries, sagas, alarms, timers)."""
+    """Runs in two threads of its own: publishing, and housekeeping (retries, sagas, alarms, timers).
 
-    def __init__(self, runtime: Runtime, publisher: Publisher, direct_url: str) -> None:
+    `retire` empties the queues that a version before has left, when nobody consumes from them any more.
+    """
+
+    def __init__(
+        self, runtime: Runtime, publisher: Publisher, direct_url: str, retire: Callable[[], object] = lambda: None
+    ) -> None:
         self._runtime, self._publisher, self._url = runtime, publisher, direct_url
+        self._retire = retire
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
         self.leading = False
         self.published_at = 0.0
+
+    @property
+    def name(self) -> str:
+        return self._runtime.name
 
     def start(self) -> None:
         for work in (self._publish, self._keep_house):
@@ -112,7 +124,7 @@ class Leader:
 
     def _keep_house(self) -> None:
         runtime = self._runtime
-        tidy_at = time.monotonic()
+        tidy_at = retire_at = time.monotonic()
         due = {timer.name: time.monotonic() for timer in runtime.definition.timers}
         while not self._stopping.is_set():
             if not self.leading:
@@ -122,6 +134,12 @@ class Leader:
             if time.monotonic() >= tidy_at:
                 tidy_at = time.monotonic() + TIDY_EVERY
                 runtime.tidy()
+            if time.monotonic() >= retire_at:
+                retire_at = time.monotonic() + RETIRE_EVERY
+                try:
+                    self._retire()
+                except BusUnavailable as error:
+                    log.info("%s: %s", runtime.name, error)
             if runtime.anything_due():
                 busy = runtime.retry_due() + runtime.sweep_sagas() + runtime.ring_alarms()
             for timer in runtime.definition.timers:

@@ -20,6 +20,7 @@ from chassis.context import EVERYTHING, Context, Signer, service_context
 from chassis.database import Database, Work
 from chassis.definitions import CUSTOM, NUMBERING, Definitions
 from chassis.errors import Problem, from_validation, unavailable
+from chassis.ids import GENERATED_KEY
 from chassis.inbox import NotYet
 from chassis.numbering import Numbers
 from chassis.records import Store, references
@@ -81,6 +82,8 @@ class Service:
     """Records of others that this service keeps minimal copies of: `{"customer.account": ("name", "currencies")}`."""
     methods: ClassVar[dict[str, Callable[[Any, Context, JSON], JSON]]] = {}
     """Calls of its own shape, such as `identity.login`."""
+    generation: ClassVar[int] = 1
+    """Of its queues: raised when their arguments change, so that `guanxi migrate` makes new ones."""
     batch: ClassVar[Callable[[Any, list[JSON]], None] | None] = None
     """A heavy reader takes every event, many at a time, instead of reactions."""
 
@@ -319,11 +322,16 @@ class Runtime:
         return len(rows)
 
     def tidy(self) -> None:
-        """Let go of kept answers after seven days, of done inbox rows and ended jobs after thirty, of unused blobs."""
+        """Let go of kept answers after seven days (an hour, where no client knows the key), of done inbox rows and
+        ended jobs after thirty, of unused blobs."""
         now = self.clock.now()
         with self.database.operations() as connection:
             connection.exec_driver_sql(
                 "DELETE FROM idempotency WHERE at < %s", (now - dt.timedelta(days=idempotency.KEPT_DAYS),)
+            )
+            connection.exec_driver_sql(
+                "DELETE FROM idempotency WHERE at < %s AND starts_with(key, %s)",
+                (now - dt.timedelta(minutes=idempotency.GENERATED_KEPT_MINUTES), GENERATED_KEY),
             )
             connection.exec_driver_sql(
                 "DELETE FROM inbox WHERE state IN ('done', 'discarded') AND received_at < %s",
@@ -387,6 +395,7 @@ class Runtime:
             event_keys=self.event_keys(),
             message=self.message if self.asks or self.sagas else None,
             undecodable=self._bury,
+            generation=self.definition.generation,
         )
 
     def event_keys(self) -> tuple[str, ...]:

@@ -38,6 +38,7 @@ def create_app(
     settings: Settings,
     *,
     readiness: Readiness = dict,
+    essential: frozenset[str] | None = None,
     streams: bool = False,
     pace: Pace = Pace(),
     published: Path = PUBLISHED,
@@ -45,6 +46,7 @@ def create_app(
     """The app. `streams` says that this process is the one whose `streams_url` the settings name.
 
     `readiness` answers `{dependency: whether it is there}` for `/readyz`; without it only the process itself counts.
+    Of these the `essential` ones decide, by default all.
     """
     registry.load()
     services = Services(caller, signer)
@@ -52,7 +54,7 @@ def create_app(
     metrics = Metrics(settings.metrics_folder)
     app = falcon.App(middleware=[Edge(settings, authenticator, metrics)])
     problems.install(app)
-    for route in _system_routes(System(readiness, metrics, published)):
+    for route in _system_routes(System(readiness, essential, metrics, published)):
         app.add_route(route.path, route)
     for route in _fixed_routes(services, authenticator, settings, streams, pace):
         app.add_route(route.path, route)

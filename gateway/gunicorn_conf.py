@@ -7,13 +7,14 @@ import shutil
 import tempfile
 from typing import Any
 
+from gateway.settings import THREADS, THREADS_OF_STREAMS
+
 _streams = os.environ.get("GUANXI_STREAMS", "").lower() in ("1", "true", "yes", "on")
 
 bind = f"{os.environ.get('GUANXI_HOST', '127.0.0.1')}:{os.environ.get('GUANXI_PORT', '8080')}"
 worker_class = "gthread"
 workers = int(os.environ.get("GUANXI_WORKERS", "2"))
-# A stream holds a thread for minutes; the rest of the API holds one for milliseconds.
-threads = int(os.environ.get("GUANXI_THREADS", "128" if _streams else "16"))
+threads = int(os.environ.get("GUANXI_THREADS", THREADS_OF_STREAMS if _streams else THREADS))
 # The client of the bus has a thread and a connection of its own, neither of which survives a fork.
 preload_app = False
 timeout = 30

@@ -10,7 +10,7 @@ from marshmallow import ValidationError
 
 from chassis.bus import wire
 from chassis.errors import Problem, bad_request, not_found
-from chassis.ids import new_id
+from chassis.ids import GENERATED_KEY, new_id
 from contracts.fields import parse_uuid
 
 MAX_BODY = 1024 * 1024
@@ -96,11 +96,15 @@ def if_match(req: falcon.Request) -> str | None:
     return found[1] or found[2] or "*"
 
 
-def idempotency_key(req: falcon.Request) -> str | None:
-    """1 to 255 visible ASCII characters; the quoted form of a structured field means the same key."""
+def idempotency_key(req: falcon.Request) -> str:
+    """1 to 255 visible ASCII characters; the quoted form of a structured field means the same key.
+
+    Without the header a key of this request alone, which no client can name: when a service dies between its commit
+    and its acknowledgement, the broker delivers the request again, and then it must not have a second effect.
+    """
     header = req.get_header("Idempotency-Key")
     if header is None:
-        return None
+        return GENERATED_KEY + new_id()
     key = header.strip()
     if len(key) >= 2 and key[0] == key[-1] == '"':
         key = key[1:-1]

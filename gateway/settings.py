@@ -8,6 +8,9 @@ from environs import Env
 
 from chassis import blobs
 
+# A stream holds a thread for minutes; the rest of the API holds one for milliseconds.
+THREADS, THREADS_OF_STREAMS = 16, 128
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:

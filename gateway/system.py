@@ -29,10 +29,16 @@ DOCS_POLICY = (
 
 
 class System:
-    """`readiness` names each dependency and whether it answers; `published` is the folder of the contracts."""
+    """`readiness` names each dependency and whether it answers; `published` is the folder of the contracts.
 
-    def __init__(self, readiness: Readiness, measured: metrics.Metrics, published: Path) -> None:
-        self._readiness, self._metrics, self._published = readiness, measured, published
+    Only the `essential` ones decide whether this process is ready; None means all of them.
+    """
+
+    def __init__(
+        self, readiness: Readiness, essential: frozenset[str] | None, measured: metrics.Metrics, published: Path
+    ) -> None:
+        self._readiness, self._essential = readiness, essential
+        self._metrics, self._published = measured, published
         self._documents: dict[str, bytes] = {}
         self._assets: dict[str, bytes] = {}
 
@@ -44,8 +50,8 @@ class System:
             found = self._readiness()
         except Exception:  # a probe that fails is an answer, too: not ready
             log.exception("the readiness of this process could not be found out")
-            found = {"readiness": False}
-        ready = all(found.values())
+            found = dict.fromkeys(self._essential or ("readiness",), False)
+        ready = all(up for name, up in found.items() if self._essential is None or name in self._essential)
         dependencies = {name: "up" if up else "down" for name, up in found.items()}
         body = {"status": "ready" if ready else "not_ready", "dependencies": dependencies}
         answers.send_json(resp, body, 200 if ready else 503)

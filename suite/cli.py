@@ -136,11 +136,12 @@ def serve(service: str, only: str | None) -> None:
     from chassis.bus.transport import connect
     from suite.host import KINDS, Host
     from suite.probes import Probes
-    from suite.signals import Signals
+    from suite.signals import Signals, end_with_supervisor
 
     settings = _settings()
     # Heard from here on: a container's first process ignores a signal that it has no handler for.
     signals = Signals()
+    end_with_supervisor()
     host = Host(settings, connect(settings.bus), (service,), (only,) if only else KINDS)
     host.start()
     probes = Probes(host, _number("GUANXI_PROBE_PORT", 0))
@@ -159,6 +160,9 @@ def serve(service: str, only: str | None) -> None:
 @click.option("--workers", type=int, default=1, show_default=True, help="Processes.")
 def gateway(streams: bool, port: int | None, host: str, workers: int) -> None:
     """Run the HTTP gateway under gunicorn."""
+    from suite.signals import end_with_supervisor
+
+    end_with_supervisor()
     chosen = port if port is not None else _number("GUANXI_PORT", 8080)
     _needs("GUANXI_BUS", "GUANXI_CONTEXT_KEY")
     if streams:
@@ -199,12 +203,16 @@ def migrate(services: tuple[str, ...], provision: bool) -> None:
     transport = connect(settings.bus)
     host = Host(settings, transport, chosen, ())
     try:
-        transport.declare([runtime.endpoint() for runtime in host.runtimes.values()])
+        endpoints = [runtime.endpoint() for runtime in host.runtimes.values()]
+        transport.declare(endpoints)
+        moved = sum(transport.retire(endpoint) for endpoint in endpoints)
     except BusUnavailable as error:
         raise click.ClickException(f"The databases are ready, but the broker is not: {error}") from None
     finally:
         host.stop()
     click.echo("exchanges and queues are declared")
+    if moved:
+        click.echo(f"{moved} messages were moved out of queues of earlier versions")
 
 
 @main.group()

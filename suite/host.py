@@ -6,6 +6,7 @@ import importlib
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 
 from chassis import blobs
 from chassis.bus.transport import Transport
@@ -65,13 +66,22 @@ class Host:
                 if not self.settings.bus.startswith("inprocess:"):
                     # Outsiders are served over a broker only; without one they pull the feed.
                     runtime.publisher = self.transport.publisher()
-                leader = Leader(runtime, self.transport.publisher(), self.settings.database_url(name, "ops"))
+                leader = Leader(
+                    runtime,
+                    self.transport.publisher(),
+                    self.settings.database_url(name, "ops"),
+                    partial(self.transport.retire, runtime.endpoint()),
+                )
                 leader.start()
                 self._leaders.append(leader)
         if "jobs" in self.kinds:
             runtimes = [runtime for runtime in self.runtimes.values() if runtime.stores]
             self._launcher = Launcher(runtimes, job_command, self.settings.environment(), self.settings.job_places)
             self._launcher.start()
+
+    def leading(self) -> dict[str, bool]:
+        """By service, whether this process is the one that publishes its changes."""
+        return {leader.name: leader.leading for leader in self._leaders}
 
     def ready(self) -> dict[str, bool]:
         """Each part by name: consumers registered, database reachable, connection to the bus up."""
@@ -80,6 +90,7 @@ class Host:
             found |= self._running.ready()  # type: ignore[attr-defined]
         for name, runtime in self.runtimes.items():
             found[f"{name}.database"] = _reachable(runtime)
+        found["broker"] = self.transport.connected() and not self.transport.blocked()
         return found
 
     def stop(self, grace: float = 20) -> None:

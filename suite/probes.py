@@ -62,4 +62,12 @@ class Probes:
                     "SELECT count(*) FROM sagas WHERE ended_at IS NULL AND deadline_at < now()"
                 ).scalar()
                 sagas.labels(name).set(late)
+        blocked = Gauge("guanxi_broker_blocked", "1 while the broker refuses messages (an alarm)", registry=registry)
+        blocked.set(self._host.transport.blocked())
+        Gauge("guanxi_broker_connected", "1 while every connection to the broker is up", registry=registry).set(
+            self._host.transport.connected()
+        )
+        leads = Gauge("guanxi_relay_leads", "1 where this process publishes", ["service"], registry=registry)
+        for name, leading in self._host.leading().items():
+            leads.labels(name).set(leading)
         return generate_latest(registry)

@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import IO
 
+from suite.signals import SUPERVISOR
+
 Say = Callable[[str], None]
 SHORTEST, LONGEST = 0.5, 15.0
 
@@ -30,7 +32,10 @@ class Child:
 
 
 class Supervisor:
-    """Keeps children running until it is asked to stop: one that ends is started again, alone and ever more slowly."""
+    """Keeps children running until it is asked to stop: one that ends is started again, alone and ever more slowly.
+
+    Children end with the thread that started them, also when this process is killed: that is how the kernel counts.
+    """
 
     def __init__(self, children: Sequence[Child], say: Say) -> None:
         self._children, self._say = list(children), say
@@ -88,7 +93,7 @@ class Supervisor:
         # A session of its own keeps the terminal's Ctrl-C from the children: this process ends them in order.
         child.process = subprocess.Popen(
             [sys.executable, "-m", "suite.cli", *child.arguments],
-            env={**os.environ, **child.environment, "PYTHONUNBUFFERED": "1"},
+            env={**os.environ, **child.environment, "PYTHONUNBUFFERED": "1", SUPERVISOR: str(os.getpid())},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

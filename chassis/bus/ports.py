@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Protocol
 
@@ -67,6 +67,7 @@ class Endpoint:
     saga commands and replies.
     `undecodable(queue, body, headers, reason)` stores what nobody can read, headers as texts; then the bus forgets it.
     A handler that returns has taken the message over; one that raises gets it again later.
+    Whoever changes the `arguments` of the queues of events and messages raises their `generation` as well.
     """
 
     service: str
@@ -80,6 +81,8 @@ class Endpoint:
     single_consumer: bool = True
     rpc_workers: int = 16
     event_workers: int = 8
+    generation: int = 1
+    arguments: dict[str, Any] = field(default_factory=dict)
 
     def bindings(self) -> list[tuple[str, str]]:
         """Pairs of exchange and routing key from which this service's event queue is fed."""

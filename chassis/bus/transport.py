@@ -38,6 +38,11 @@ class Transport(ABC):
 
         Raises BusUnavailable without a broker."""
 
+    def retire(self, endpoint: Endpoint) -> int:
+        """Move what earlier generations of this endpoint's queues hold to the present one, as soon as nobody consumes
+        from them. Returns how many messages were moved. Raises BusUnavailable."""
+        return 0
+
     @abstractmethod
     def serve(self, endpoints: Sequence[Endpoint], kinds: set[str]) -> Running:
         """Start Nameko containers for these kinds of work ("rpc", "events"). Broker trouble shows in `ready()` only;

@@ -272,6 +272,19 @@ def test_an_idempotency_key_out_of_bounds_is_400(client, bus, value):
     assert not bus.asked()
 
 
+def test_a_write_without_a_key_gets_one_of_its_own_that_no_client_can_name(client, bus):
+    keys = []
+    for _ in range(2):
+        client.simulate_post("/v1/accounts", json={"name": "Alpha"})
+        keys.append(bus.last["key"])
+    assert len(set(keys)) == 2
+    assert all(" " in key for key in keys)
+    assert (
+        client.simulate_post("/v1/accounts", json={"name": "A"}, headers={"Idempotency-Key": keys[0]}).status_code
+        == 400
+    )
+
+
 @pytest.mark.parametrize("value", ["k-1", '"k-1"'])
 def test_the_quoted_and_the_bare_idempotency_key_are_the_same(client, bus, value):
     client.simulate_post(f"/v1/orders/{ID}/place", headers={"Idempotency-Key": value})

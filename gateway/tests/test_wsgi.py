@@ -2,30 +2,75 @@
 
 from __future__ import annotations
 
+import threading
+import time
+
 import falcon.testing
 import pytest
 from environs import EnvError
 
-from chassis.bus.ports import BusUnavailable
+from chassis.bus.ports import BusUnavailable, OutcomeUnknown
 from chassis.errors import Problem
+from contracts.registry import SERVICES
 from gateway import gunicorn_conf, wsgi
 from gateway.tests.conftest import KEY
+
+
+class Broker:
+    """A transport that is there or not."""
+
+    def __init__(self, connected=True, blocked=False):
+        self._connected, self._blocked = connected, blocked
+
+    def connected(self):
+        return self._connected
+
+    def blocked(self):
+        return self._blocked
 
 
 @pytest.mark.parametrize(
     ("answer", "ready"),
     [
-        (Problem(401, "unauthenticated", "No such token."), True),
+        ({"status": 200, "body": None}, True),
         (Problem(503, "unavailable", "No database."), False),
         (BusUnavailable(), False),
+        (OutcomeUnknown(), False),
     ],
 )
-def test_ready_means_that_identity_answers_over_the_bus(bus, signer, answer, ready):
-    bus.answers["identity.authenticate"] = answer
-    readiness = wsgi.BusReadiness(bus, signer)
-    assert readiness() == {"identity": ready}
-    assert readiness() == {"identity": ready}
-    assert len(bus.requests) == 1
+def test_readiness_names_the_broker_and_every_service(bus, signer, answer, ready):
+    bus.answers["service.ready"] = answer
+    readiness = wsgi.BusReadiness(bus, Broker(), signer)
+    assert readiness() == {"broker": True, **dict.fromkeys(SERVICES, ready)}
+    assert readiness() == {"broker": True, **dict.fromkeys(SERVICES, ready)}
+    assert sorted(service for service, _, _ in bus.requests) == sorted(SERVICES)
+
+
+@pytest.mark.parametrize("broker", [Broker(connected=False), Broker(blocked=True)])
+def test_without_a_broker_that_takes_messages_nobody_is_asked(bus, signer, broker):
+    assert wsgi.BusReadiness(bus, broker, signer)() == {"broker": False, **dict.fromkeys(SERVICES, False)}
+    assert not bus.requests
+
+
+def test_a_service_that_hangs_delays_readiness_by_a_second_and_hides_no_other(bus, signer):
+    class Hanging:
+        def call(self, service, request, *, timeout):
+            if service == "sales":
+                threading.Event().wait(timeout)
+                raise OutcomeUnknown
+            return bus.call(service, request, timeout=timeout)
+
+    began = time.monotonic()
+    found = wsgi.BusReadiness(Hanging(), Broker(), signer)()
+    assert [name for name, up in found.items() if not up] == ["sales"]
+    assert time.monotonic() - began < 2
+
+
+@pytest.mark.parametrize(("missing", "status"), [("marketing", 200), ("identity", 503), ("broker", 503)])
+def test_a_gateway_is_ready_without_services_that_not_everybody_needs(make, missing, status):
+    found = {"broker": True, **dict.fromkeys(SERVICES, True), missing: False}
+    answer = make(create={"readiness": lambda: found, "essential": wsgi.ESSENTIAL}).simulate_get("/readyz")
+    assert (answer.status_code, answer.json["dependencies"][missing]) == (status, "down")
 
 
 def test_the_client_of_the_bus_is_made_by_the_first_call(bus):

@@ -122,7 +122,7 @@ class History:
     def note(self, what: str, attempt: Attempt, *, method: str = "") -> None:
         """Judge one attempt by itself."""
         allowed = attempt.status is None or attempt.status < 400 or attempt.status in REFUSED | {503, 504}
-        if not allowed:
+        if not allowed or (attempt.code == "idempotency_mismatch" and "another body" not in what):
             self.surprise(f"{what}: answered {attempt.status} {attempt.code}")
         if attempt.seconds > SECONDS:
             self.surprise(f"{what}: took {attempt.seconds:.1f} s ({attempt.status} {attempt.code})")

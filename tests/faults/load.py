@@ -58,7 +58,7 @@ class Tenant:
 class Load:
     """One run: `start`, break something, `stop`, `resolve`. Its random choices follow from the seed."""
 
-    def __init__(self, stack: Stack, tenants: list[Tenant], rate: float, seed: int) -> None:
+    def __init__(self, stack: Stack, tenants: list[Tenant], rate: float, seed: str) -> None:
         self.stack, self.history = stack, History()
         self._tenants, self._rate = tenants, rate
         self._chance = random.Random(seed)
@@ -97,7 +97,9 @@ class Load:
     def resolve(self, seconds: float = 60) -> None:
         """Repeat what has no answer yet, with the same key, until it has one."""
         with ThreadPoolExecutor(8) as clients:
-            list(clients.map(lambda one: self._find_out(one, seconds), [o for o in self.history.operations if o.unknown]))
+            list(
+                clients.map(lambda one: self._find_out(one, seconds), [o for o in self.history.operations if o.unknown])
+            )
 
     def _find_out(self, operation: Operation, seconds: float) -> None:
         with suppress(AssertionError):
@@ -224,7 +226,7 @@ class Load:
         """The acknowledged answer, or None. Sometimes sent twice at once, sometimes once more with another body."""
         resolve = chance.random() >= LEFT_ALONE
         number = len(self.history.operations)
-        key = str(uuid.UUID(int=chance.getrandbits(128), version=4))
+        key = self._next("key")
         one = Operation(number, kind, tenant.slug, method, path, body, key, effect, resolve)
         self.history.add(one)
         if chance.random() < DOUBLE:

@@ -56,9 +56,7 @@ class _Pair:
         for each in done | left:
             each.exception()
 
-    async def _pump(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, answers: bool = False
-    ) -> None:
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, answers: bool = False) -> None:
         while piece := await reader.read(PIECE):
             if self._proxy.mode == "slow":
                 await asyncio.sleep(self._proxy.delay)

@@ -54,13 +54,15 @@ def run_fault(stack: Stack, tenants: list[Tenant], fault: Fault, *, seed: int, r
     """One fault under load, with everything that is looked at afterwards."""
     began = time.monotonic()
     before = Counter(stack.unexplained_exits())
-    load = Load(stack, tenants, rate, seed)
+    load = Load(stack, tenants, rate, f"{fault.name}-{seed}")
     run = Run(stack, load, tenants, long)
     load.start()
     try:
         run.wait(WARM)
         fault.schedule(run)
         run.wait(COOL)
+    except Exception as error:
+        load.history.surprise(f"the schedule failed: {error!r}")
     finally:
         load.stop()
     load.resolve()

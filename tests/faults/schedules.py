@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import http.client
+import os
 import signal
 import time
 from collections.abc import Callable
@@ -92,7 +94,9 @@ class Run:
         self.figures["unaffected"] = self.figures.get("unaffected", 0) + len(chosen)
         for kind, attempt in chosen:
             if not attempt.definite and attempt.code != "in_flight":
-                self.fault(f"{kind} needs only living parts: got {attempt.status} {attempt.code} at {attempt.began:.1f}")
+                self.fault(
+                    f"{kind} needs only living parts: got {attempt.status} {attempt.code} at {attempt.began:.1f}"
+                )
 
     def must_refuse(self, begin: float, end: float) -> None:
         """Whatever came while its part was away was told so, within two seconds."""
@@ -107,9 +111,11 @@ class Run:
     def gateway_alive(self) -> None:
         for path in ("/livez", "/openapi.json"):
             began = time.monotonic()
-            answer = self.stack.api(timeout=10).send("GET", path)
-            if answer.status != 200 or time.monotonic() - began > REFUSAL:
-                self.fault(f"{path} needs only the gateway: {answer.status} after {time.monotonic() - began:.1f} s")
+            status: object = None
+            with suppress(OSError, http.client.HTTPException):
+                status = self.stack.api(timeout=10).send("GET", path).status
+            if status != 200 or time.monotonic() - began > REFUSAL:
+                self.fault(f"{path} needs only the gateway: {status} after {time.monotonic() - began:.1f} s")
 
 
 def kill_services(run: Run) -> None:
@@ -168,7 +174,7 @@ def raise_alarms(run: Run) -> None:
     seconds = 60 if run.long else 12
     for on, off in (
         (("set_vm_memory_high_watermark", "0"), ("set_vm_memory_high_watermark", "absolute", "1GB")),
-        (("set_disk_free_limit", "100TB"), ("set_disk_free_limit", "500MB")),
+        (("set_disk_free_limit", "99999GB"), ("set_disk_free_limit", "500MB")),
     ):
         run.stack.broker.ctl(*on)
         begin = run.history.now()
@@ -186,8 +192,6 @@ def hang_broker(run: Run) -> None:
     """F7: SIGSTOP of the broker, its connections open"""
     pid = run.stack.broker.pid
     assert pid is not None
-    import os
-
     os.kill(pid, signal.SIGSTOP)
     try:
         run.wait(10)

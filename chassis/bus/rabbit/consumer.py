@@ -135,14 +135,15 @@ class RabbitFeed:
         self._endpoint, self._replies = endpoint, replies
         self.pace = HEAVY_PACE_SECONDS if endpoint.single_consumer else PACE_SECONDS
         self._queues: list[tuple[str, str, int]] = []
+        self._kind = kind
         if kind == "rpc":
-            self._queues.append(("rpc", f"rpc-{endpoint.service}", max(CALL_PREFETCH, 2 * endpoint.rpc_workers)))
+            self._queues.append(("rpc", topology.calls_queue(endpoint), max(CALL_PREFETCH, 2 * endpoint.rpc_workers)))
         else:
             many = 2 * endpoint.batch_size if endpoint.event_batch else 4 * endpoint.event_workers
             if endpoint.event or endpoint.event_batch:
-                self._queues.append(("event", f"evt-{endpoint.service}", many))
+                self._queues.append(("event", topology.events_queue(endpoint), many))
             if endpoint.message:
-                self._queues.append(("message", f"cmd-{endpoint.service}", 4 * endpoint.event_workers))
+                self._queues.append(("message", topology.messages_queue(endpoint), 4 * endpoint.event_workers))
         self.link: Link[list[_Inflow]] = Link(self._url, self._name, self._opened, self._consume)
 
     def open(self, put: Callable[[Delivery], None]) -> None:
@@ -168,7 +169,7 @@ class RabbitFeed:
         self.link.close()
 
     def _opened(self, connection: Any) -> list[_Inflow]:
-        topology.declare(connection.channel(), [self._endpoint])
+        topology.attach(connection, self._endpoint, self._kind)
         inflows = []
         for kind, queue, prefetch in self._queues:
             channel = connection.channel()

@@ -34,11 +34,23 @@ class RabbitTransport(Transport):
         try:
             connection = connect(self._url, f"{self._name()} declares")
             try:
-                topology.declare(connection.channel(), endpoints)
+                topology.declare(connection, endpoints)
             finally:
                 connection.close()
         except (OSError, AMQPError) as error:
             raise BusUnavailable(f"the topology could not be declared: {error}") from error
+
+    def retire(self, endpoint: Endpoint) -> int:
+        if endpoint.generation == 1:
+            return 0
+        try:
+            connection = connect(self._url, f"{self._name()} retires")
+            try:
+                return topology.retire(connection, endpoint)
+            finally:
+                connection.close()
+        except (OSError, AMQPError) as error:
+            raise BusUnavailable(f"old queues could not be retired: {error}") from error
 
     def serve(self, endpoints: Sequence[Endpoint], kinds: set[str]) -> Running:
         from chassis.bus import hosting
