@@ -15,7 +15,7 @@ DEV := .venv/.dev
 export GUANXI_SHARED_DATA ?= $(abspath ../shared/data)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv run test lint fmt contracts lock bench fuzz
+.PHONY: help venv run test test-faults lint fmt contracts lock bench fuzz
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -42,6 +42,9 @@ run: $(RUNTIME) ## start the whole suite with demo data in one process
 
 test: lint ## lint, then every test; ONLY=services/sales for some
 	$(BIN)/python -m tests.run $(ONLY)
+
+test-faults: $(DEV) ## break servers, links and processes under load; FAULTS="F1 F9" for some, LONG=1, SEED, RATE; writes tests/faults/results.md
+	$(BIN)/python -m tests.faults.run $(FAULTS)
 
 lint: $(DEV) ## style, types of contracts and chassis, and who may import whom
 	$(BIN)/ruff check .

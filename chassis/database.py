@@ -70,7 +70,14 @@ def make_engine(url: str | URL, *, pool_size: int = 5, name: str = "guanxi") -> 
         json_serializer=lambda value: orjson.dumps(value).decode(),
         json_deserializer=orjson.loads,
         isolation_level="AUTOCOMMIT",
-        connect_args={"application_name": name, "connect_timeout": 5, "keepalives_idle": 30, "tcp_user_timeout": 15000},
+        connect_args={
+            "application_name": name,
+            "connect_timeout": 5,
+            "keepalives_idle": 30,
+            "keepalives_interval": 10,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 15000,
+        },
     )
 
     @event.listens_for(engine, "connect")
@@ -82,7 +89,11 @@ def make_engine(url: str | URL, *, pool_size: int = 5, name: str = "guanxi") -> 
     def nothing_is_left_open(connection: Any, record: Any) -> None:
         # The driver does not follow transactions that `Work` begins by itself, so it would not end a forgotten one.
         if connection is not None and not connection.closed and connection.info.transaction_status != IDLE:
-            connection.cursor().execute("ROLLBACK")
+            try:
+                connection.cursor().execute("ROLLBACK")
+            except psycopg2.Error as error:
+                # An error that leaves this function would keep the pool's place taken for ever.
+                record.invalidate(error)
 
     event.listen(engine, "before_cursor_execute", _apply_scope, retval=True)
     return engine

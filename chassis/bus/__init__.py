@@ -10,12 +10,15 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 _patched = False
+CONNECT_SECONDS = 5.0
+ANSWER_SECONDS = 60.0
+"""The server ends statements of services long before (`statement_timeout`); this is for a server that is not there."""
 
 
 def start() -> None:
@@ -29,16 +32,34 @@ def start() -> None:
         # eventlet says on every import that it is in maintenance mode, which is why only this package knows it.
         warnings.simplefilter("ignore")
         import eventlet
-        from eventlet.support import psycopg2_patcher
     warnings.filterwarnings("ignore", category=DeprecationWarning, module="eventlet")
     warnings.filterwarnings("ignore", message=r"\s*Eventlet is deprecated")
     eventlet.monkey_patch()
-    psycopg2_patcher.make_psycopg_green()
     import psycopg2.extensions
 
+    psycopg2.extensions.set_wait_callback(_wait_for_database)
     if psycopg2.extensions.get_wait_callback() is None:
         raise RuntimeError("psycopg2 has no green wait callback: a query would block the whole process")
     _patched = True
+
+
+def _wait_for_database(connection: Any) -> None:
+    """Let other green threads run until the database has answered, for a limited time.
+
+    eventlet's own callback waits without a limit, and libpq's `connect_timeout` does not count here: behind a link that
+    swallows everything one request would wait for ever, and with it a worker and a connection of the pool.
+    """
+    import psycopg2
+    from eventlet.hubs import trampoline
+    from psycopg2 import extensions
+
+    while (state := connection.poll()) != extensions.POLL_OK:
+        # While it connects, a connection is in states that psycopg2 has no names for.
+        connected = connection.status in (extensions.STATUS_READY, extensions.STATUS_BEGIN)
+        limit = ANSWER_SECONDS if connected else CONNECT_SECONDS
+        silent = psycopg2.OperationalError(f"the database did not answer within {limit:g} s")
+        reading = state == extensions.POLL_READ
+        trampoline(connection.fileno(), read=reading, write=not reading, timeout=limit, timeout_exc=silent)
 
 
 def started() -> bool:

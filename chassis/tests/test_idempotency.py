@@ -101,3 +101,70 @@ def test_a_secret_is_in_the_first_answer_and_never_kept(suite: Any) -> None:
     assert "secret" not in again["body"]
     for table in ("idempotency", "changes"):
         assert "s3cret" not in str(rows(suite, "customer", f"SELECT * FROM {table} WHERE tenant_id = %s"))
+
+
+def _writes(suite: Any) -> dict[str, tuple[str, Any, str]]:
+    """For each kind of write: its method, its params, and the event that one effect of it is."""
+    account = suite.create(ACCOUNT, {"name": "Alpha"})["id"]
+    group, gone = (suite.create("customer.group", {"name": name})["id"] for name in ("A", "B"))
+    suite.request("customer", "record.delete", {"record": "customer.group", "id": gone})
+    activity = suite.create("customer.activity", {"subject": "Call", "kind": "call", "account_id": account})["id"]
+    one = {"record": ACCOUNT, "id": account}
+    return {
+        "create": ("record.create", {"record": ACCOUNT, "data": {"name": "Beta"}}, "account.created"),
+        "update": ("record.update", {**one, "patch": {"notes": "x"}}, "account.updated"),
+        "delete": ("record.delete", {"record": "customer.group", "id": group}, "group.deleted"),
+        "restore": ("record.restore", {"record": "customer.group", "id": gone}, "group.restored"),
+        "command": (
+            "record.command",
+            {"record": "customer.activity", "id": activity, "verb": "complete", "data": {"outcome": "fine"}},
+            "activity.completed",
+        ),
+        "upsert": (
+            "record.upsert",
+            {"record": ACCOUNT, "system": "erp", "key": "1", "data": {"name": "Beta"}},
+            "account.created",
+        ),
+        "bulk": (
+            "record.bulk",
+            {"record": ACCOUNT, "items": [{"op": "create", "data": {"name": "Beta"}}], "atomic": True},
+            "account.created",
+        ),
+    }
+
+
+@pytest.mark.parametrize("kind", ["create", "update", "delete", "restore", "command", "upsert", "bulk"])
+def test_every_kind_of_write_has_one_effect_under_one_key(suite: Any, kind: str) -> None:
+    method, params, event = _writes(suite)[kind]
+
+    def effects() -> int:
+        found = rows(suite, "customer", "SELECT type FROM changes WHERE tenant_id = %s")
+        return [row.type for row in found].count(f"customer.{event}")
+
+    before = effects()
+    first = suite.request("customer", method, params, key="k")
+    again = suite.request("customer", method, params, key="k")
+    assert again == {**first, "replayed": True}
+    assert effects() == before + 1
+    with refused(422, "idempotency_mismatch"):
+        suite.request("customer", method, {**params, "if_match": "*"}, key="k")
+
+
+def test_keys_of_clients_are_kept_for_days_and_those_of_the_gateway_for_an_hour(suite: Any) -> None:
+    from chassis.ids import GENERATED_KEY
+
+    def kept() -> set[str]:
+        return {row.key for row in rows(suite, "customer", "SELECT key FROM idempotency WHERE tenant_id = %s")}
+
+    runtime = suite.runtime("customer")
+    _create(suite, "Alpha", key="client's")
+    _create(suite, "Beta", key=f"{GENERATED_KEY}1")
+    suite.clock.forward(minutes=50)
+    runtime.tidy()
+    assert kept() == {"client's", f"{GENERATED_KEY}1"}
+    suite.clock.forward(minutes=20)
+    runtime.tidy()
+    assert kept() == {"client's"}
+    suite.clock.forward(days=7)
+    runtime.tidy()
+    assert kept() == set()

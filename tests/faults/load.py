@@ -25,7 +25,7 @@ from tests.integration.support import until
 JSON = dict[str, Any]
 DOUBLE, MISMATCH, LEFT_ALONE = 0.05, 0.02, 0.3
 RIPE = 3.0
-"""Seconds after which a placed order is shipped or cancelled; whether it is confirmed by then is for the suite to say."""
+"""Seconds after which a placed order is shipped or cancelled; whether it is confirmed by then, the suite must say."""
 CLIENTS = 120
 
 
@@ -60,7 +60,7 @@ class Load:
 
     def __init__(self, stack: Stack, tenants: list[Tenant], rate: float, seed: str) -> None:
         self.stack, self.history = stack, History()
-        self._tenants, self._rate = tenants, rate
+        self._tenants, self._rate, self.seed = tenants, rate, seed
         self._chance = random.Random(seed)
         self._mark = f"{seed}-{uuid.uuid4().hex[:6]}"
         self._numbers = 0
@@ -91,7 +91,8 @@ class Load:
     def stop(self) -> None:
         """Let nothing new arrive, and wait until everybody has his answer."""
         self._stopping.set()
-        self._arrivals.join()
+        if self._arrivals.is_alive():
+            self._arrivals.join()
         self._clients.shutdown(wait=True)
 
     def resolve(self, seconds: float = 60) -> None:
@@ -208,6 +209,18 @@ class Load:
         collection = chance.choice(("accounts", "orders", "products", "receivables"))
         self._look(tenant, f"list {collection}", f"/v1/{collection}", limit=20)
 
+    def import_batch(self, tenant: Tenant, size: int) -> Operation:
+        """One big write: so many accounts at once, sent a first time."""
+        mark = self._next("batch")
+        effect = Effect("customer", "customer.account.created", "website", f"https://{mark}.example", size)
+        data = [{"name": f"{mark} {number}", "website": effect.value} for number in range(size)]
+        body = {"items": [{"op": "create", "data": each} for each in data], "atomic": True}
+        return self._begin(tenant, "import accounts", "POST", "/v1/accounts/bulk", body, effect, resolve=True)
+
+    def repeat(self, operation: Operation) -> None:
+        """The same request with the same key."""
+        self._attempt(operation)
+
     # --- asking and noting
 
     def _next(self, what: str) -> str:
@@ -224,21 +237,36 @@ class Load:
         self, tenant: Tenant, chance: random.Random, kind: str, method: str, path: str, body: Any, effect: Effect
     ) -> JSON | None:
         """The acknowledged answer, or None. Sometimes sent twice at once, sometimes once more with another body."""
-        resolve = chance.random() >= LEFT_ALONE
-        number = len(self.history.operations)
-        key = self._next("key")
-        one = Operation(number, kind, tenant.slug, method, path, body, key, effect, resolve)
-        self.history.add(one)
-        if chance.random() < DOUBLE:
-            twin = threading.Thread(target=self._attempt, args=(one,))
-            twin.start()
-            self._attempt(one)
-            twin.join()
-        else:
-            self._attempt(one)
+        resolve, twice = chance.random() >= LEFT_ALONE, chance.random() < DOUBLE
+        one = self._begin(tenant, kind, method, path, body, effect, resolve=resolve, twice=twice)
         if one.acknowledged and method == "POST" and isinstance(body, dict) and chance.random() < MISMATCH:
             self._mismatch(one)
         return one.answer if one.answer is not None else ({} if one.acknowledged else None)
+
+    def _begin(
+        self,
+        tenant: Tenant,
+        kind: str,
+        method: str,
+        path: str,
+        body: Any,
+        effect: Effect,
+        *,
+        resolve: bool,
+        twice: bool = False,
+    ) -> Operation:
+        """A new operation, noted and attempted."""
+        key = self._next("key")
+        number = len(self.history.operations)
+        one = Operation(number, kind, tenant.slug, method, path, body, key, effect, resolve)
+        self.history.add(one)
+        twin = threading.Thread(target=self._attempt, args=(one,)) if twice else None
+        if twin:
+            twin.start()
+        self._attempt(one)
+        if twin:
+            twin.join()
+        return one
 
     def _mismatch(self, one: Operation) -> None:
         # What cannot be another valid body of this request is refused before its key is looked at.

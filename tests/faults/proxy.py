@@ -47,14 +47,8 @@ class _Pair:
         server_reader, self.server = await asyncio.open_connection(*self._proxy.target)
         if self._proxy.mode == "half-close":
             self.end_answers()
-        done, left = await asyncio.wait(
-            [
-                asyncio.create_task(self._pump(reader, self.server)),
-                asyncio.create_task(self._pump(server_reader, self.client, answers=True)),
-            ]
-        )
-        for each in done | left:
-            each.exception()
+        # A side that ends in good order still hears the other one out; a reset ends both.
+        await asyncio.gather(self._pump(reader, self.server), self._pump(server_reader, self.client, answers=True))
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, answers: bool = False) -> None:
         while piece := await reader.read(PIECE):

@@ -39,9 +39,8 @@ def write(reports: Sequence[Report], *, commit: str, rate: float, long: bool, se
     for report in reports:
         rows[report.fault.name, variant] = _row(report, commit, rate, variant)
     ordered = sorted(rows.items(), key=lambda item: (int(re.sub(r"\D", "", item[0][0]) or 99), item[0][1]))
-    PLACE.write_text(
-        HEAD + "".join(line + "\n" for _, line in ordered) + f"\nThe last run was on {servers}, {_libraries()}.\n"
-    )
+    table = "".join(line + "\n" for _, line in ordered)
+    PLACE.write_text(f"{HEAD}{table}\nThe last run was on {servers}, {_libraries()}.\n")
 
 
 def _row(report: Report, commit: str, rate: float, variant: str) -> str:

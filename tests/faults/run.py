@@ -15,21 +15,62 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from suite.servers import rabbitmq
-from tests.faults import results
+from tests.faults import hostile, results, schedules
 from tests.faults.history import MOST_SHOWN, Counts
 from tests.faults.load import Load, Tenant, open_tenants
-from tests.faults.schedules import COOL, FAULTS, WARM, Fault, Run
+from tests.faults.schedules import COOL, WARM, Run
 from tests.faults.stack import Stack
 from tests.integration.support import until
 
 JSON = dict[str, Any]
 QUIET = 90.0
 """Seconds within which everything under way has come to its end."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A schedule; the first line of its docstring is its name in the plan and what it does."""
+
+    schedule: Callable[[Run], None]
+
+    @property
+    def name(self) -> str:
+        return (self.schedule.__doc__ or "").partition(":")[0]
+
+    @property
+    def says(self) -> str:
+        return (self.schedule.__doc__ or "").partition(":")[2].strip()
+
+
+FAULTS = {
+    fault.name: fault
+    for fault in map(
+        Fault,
+        (
+            schedules.kill_services,
+            schedules.kill_parts,
+            schedules.restart_broker,
+            schedules.kill_broker,
+            schedules.raise_alarms,
+            schedules.hang_broker,
+            schedules.break_links,
+            schedules.restart_database,
+            schedules.storm_locks,
+            schedules.stall_consumers,
+            hostile.poison,
+            hostile.repeat_events,
+            hostile.kill_import,
+            hostile.starve,
+            hostile.campaign,
+        ),
+    )
+}
 
 
 @dataclass

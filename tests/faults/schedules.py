@@ -94,9 +94,8 @@ class Run:
         self.figures["unaffected"] = self.figures.get("unaffected", 0) + len(chosen)
         for kind, attempt in chosen:
             if not attempt.definite and attempt.code != "in_flight":
-                self.fault(
-                    f"{kind} needs only living parts: got {attempt.status} {attempt.code} at {attempt.began:.1f}"
-                )
+                got = f"{attempt.status} {attempt.code} at {attempt.began:.1f}"
+                self.fault(f"{kind} needs only living parts: got {got}")
 
     def must_refuse(self, begin: float, end: float) -> None:
         """Whatever came while its part was away was told so, within two seconds."""
@@ -273,30 +272,3 @@ def stall_consumers(run: Run) -> None:
     began = time.monotonic()
     until(lambda: sum(run.stack.queued().values()) < 50, 120, every=0.2, what="the backlog is read")
     run.figures["drained in"] = round(time.monotonic() - began, 1)
-
-
-@dataclass(frozen=True)
-class Fault:
-    name: str
-    schedule: Callable[[Run], None]
-
-    @property
-    def says(self) -> str:
-        return (self.schedule.__doc__ or "").partition(": ")[2].strip()
-
-
-FAULTS: dict[str, Fault] = {
-    (schedule.__doc__ or "").partition(":")[0]: Fault((schedule.__doc__ or "").partition(":")[0], schedule)
-    for schedule in (
-        kill_services,
-        kill_parts,
-        restart_broker,
-        kill_broker,
-        raise_alarms,
-        hang_broker,
-        break_links,
-        restart_database,
-        storm_locks,
-        stall_consumers,
-    )
-}

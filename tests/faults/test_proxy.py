@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import struct
 import threading
 import time
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import pytest
 from tests.faults.proxy import Proxy
 
 PATIENCE = 10
+RESET = b"reset"
 
 
 class Echo:
@@ -34,6 +36,10 @@ class Echo:
     def _answer(self, connection: socket.socket) -> None:
         try:
             while piece := connection.recv(4096):
+                if piece == RESET:
+                    # Closing with a linger time of zero sends RST instead of FIN, as a server does that crashed.
+                    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    return
                 self.heard += piece
                 connection.sendall(piece)
         except OSError:
@@ -82,6 +88,14 @@ def test_the_end_of_one_side_reaches_the_other(proxy: Proxy):
         assert ask(connection, b"a") == b"a"
         connection.shutdown(socket.SHUT_WR)
         assert connection.recv(1) == b""
+
+
+def test_a_reset_of_the_server_reaches_the_client(proxy: Proxy):
+    with connect(proxy) as connection:
+        assert ask(connection, b"a") == b"a"
+        connection.sendall(RESET)
+        with pytest.raises(ConnectionResetError):
+            connection.recv(1)
 
 
 def test_refusing_refuses_new_connections_and_leaves_existing_ones(proxy: Proxy):

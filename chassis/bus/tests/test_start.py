@@ -1,8 +1,10 @@
 """What `bus.start` promises to every service process."""
 
+import socket
 import threading
 import time
 
+import psycopg2
 import psycopg2.extensions
 import pytest
 
@@ -50,3 +52,12 @@ def test_an_unknown_kind_of_bus_is_refused():
 def test_an_unknown_kind_of_work_is_refused():
     with pytest.raises(ValueError, match="relays"):
         connect("inprocess://kinds").serve([], {"relays"})
+
+
+def test_a_database_that_accepts_and_never_answers_is_given_up(monkeypatch):
+    monkeypatch.setattr(bus, "CONNECT_SECONDS", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        begin = time.monotonic()
+        with pytest.raises(psycopg2.OperationalError, match="did not answer"):
+            psycopg2.connect(host="127.0.0.1", port=silent.getsockname()[1], user="nobody", sslmode="disable")
+        assert time.monotonic() - begin < 5

@@ -1,0 +1,303 @@
+"""Faults that come as input: unreadable messages, repeats, half an import; a process that hardly runs; a campaign."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import re
+import signal
+import subprocess
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import amqp
+import psutil
+
+from chassis.bus import wire
+from chassis.bus.rabbit import link
+from chassis.context import EVERYTHING, Context, Signer
+from contracts.registry import SERVICES
+from suite import northwind
+from tests.faults.history import Effect, Operation
+from tests.faults.schedules import REFUSAL, Run
+from tests.integration.support import GUANXI, environment, until
+
+JSON = dict[str, Any]
+REPEATS, WINDOW = 5, 1_000
+CAMPAIGN_EVENTS = 100_000
+BULK = 250
+HUGE = b"x" * 16 * 1024 * 1024
+DEEP = b"[" * 10_000 + b"]" * 10_000
+
+
+@contextmanager
+def broker(run: Run) -> Iterator[Any]:
+    """A connection of somebody who has a broker user and no manners."""
+    connection = link.connect(run.stack.broker.url, "a stranger")
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def letters(run: Run) -> dict[str, int]:
+    """How many unreadable messages each service has kept."""
+    return {service: run.stack.rows(service, "SELECT count(*) FROM dead_letters")[0][0] for service in SERVICES}
+
+
+def poison(run: Run) -> None:
+    """F14: unreadable, forged and misaddressed messages in every queue"""
+    before = letters(run)
+    queues = set(run.stack.broker.ctl("-p", "guanxi", "list_queues", "name").split())
+    good = {"content_type": "application/json", "correlation_id": "1"}
+    call = {
+        **good,
+        "reply_to": "amq.rabbitmq.reply-to.nobody",
+        "application_headers": {"deadline": time.time() + 60},
+    }
+    unreadable = (b"{", b"\xff\xfe", b'{"a": NaN}', DEEP)
+    sent = dict.fromkeys(SERVICES, 0)
+    begin = run.history.now()
+    with broker(run) as connection:
+        channel = connection.channel()
+        for service in SERVICES:
+            messages: list[tuple[str, bytes, JSON]] = []
+            for prefix, properties in (("rpc", call), ("evt", good), ("cmd", good)):
+                queue = f"{prefix}-{service}"
+                if queue in queues:
+                    messages += [(queue, body, properties) for body in unreadable]
+                    if service == "marketing":
+                        messages.append((queue, HUGE, properties))
+                    messages.append((queue, b"{}", {**properties, "content_type": "application/x-python-serialize"}))
+            messages.append((f"rpc-{service}", b"{}", {**good, "application_headers": {"deadline": time.time() + 60}}))
+            if f"cmd-{service}" in queues:
+                identity = {"id": str(uuid.uuid4()), "tenant": str(uuid.uuid4()), "record_id": str(uuid.uuid4())}
+                forged = {**identity, "kind": "ask", "name": "x", "saga": "s", "context": "e30.e30.e30", "body": {}}
+                messages.append((f"cmd-{service}", wire.encode(forged), good))
+            for queue, body, properties in messages:
+                link.publish(channel, "", queue, amqp.Message(body, **properties))
+            sent[service] = len(messages)
+
+    def kept() -> bool:
+        now = letters(run)
+        return all(now[service] - before[service] >= sent[service] for service in SERVICES)
+
+    began = time.monotonic()
+    with suppress(AssertionError):
+        until(kept, 60, what="every message is a dead letter")
+    now = letters(run)
+    for service in SERVICES:
+        if now[service] - before[service] != sent[service]:
+            run.fault(f"{service} kept {now[service] - before[service]} dead letters of {sent[service]}")
+    run.figures["dead letters"] = sum(sent.values())
+    run.figures["kept in"] = round(time.monotonic() - began, 1)
+    run.wait(5)
+    run.must_live(begin, run.history.now() - REFUSAL, lambda kind: True)
+    run.await_recovery()
+    # They are there, as they must be; from here on the check is to find nothing else.
+    for service in SERVICES:
+        connection = run.stack.connect(service)
+        connection.cursor().execute("DELETE FROM dead_letters")
+        connection.close()
+
+
+def repeat_events(run: Run) -> None:
+    """F15: every event five times more and out of order, and calls past their deadline"""
+    with broker(run) as connection:
+        channel = connection.channel()
+        queue = channel.queue_declare("", exclusive=True).queue
+        for service in SERVICES:
+            channel.queue_bind(queue, f"{service}.events", "#")
+        _call_too_late(run, channel)
+        run.wait(60 if run.long else 20)
+        run.load.stop()
+        run.load.resolve()
+        until(lambda: not run.stack.unsettled() and not _waiting(run, queue), 90, every=0.3, what="all is quiet")
+        before = state(run)
+        events = []
+        while (message := channel.basic_get(queue, no_ack=True)) is not None:
+            events.append((message.delivery_info["exchange"], message.delivery_info["routing_key"], message))
+        for start in range(0, len(events), WINDOW):
+            again = events[start : start + WINDOW] * REPEATS
+            random.shuffle(again)
+            for exchange, key, message in again:
+                link.publish(channel, exchange, key, amqp.Message(message.body, **message.properties))
+    run.figures["repeated"] = REPEATS * len(events)
+    until(lambda: not run.stack.queued() and not run.stack.unsettled(), 120, every=0.3, what="the repeats are read")
+    after = state(run)
+    for name in before.keys() | after.keys():
+        if before.get(name) != after.get(name):
+            run.fault(f"repeated events changed {name}")
+    run.figures["tables compared"] = len(before)
+
+
+def _waiting(run: Run, captured: str) -> dict[str, int]:
+    return {name: count for name, count in run.stack.queued().items() if name != captured}
+
+
+def _call_too_late(run: Run, channel: Any) -> None:
+    """A write whose caller has given up: it must never run, and nobody sends it but we, so a mark shows it."""
+    mark = f"stale-{uuid.uuid4()}"
+    slug, tenant = next(iter(run.stack.tenant_ids.items()))
+    late = time.time() - 1
+    context = Context(tenant=tenant, actor="service:gateway", grants=EVERYTHING, deadline=late)
+    request = {
+        "method": "record.create",
+        "context": Signer(run.stack.direct["GUANXI_CONTEXT_KEY"]).sign(context),
+        "params": {"record": "customer.account", "data": {"name": mark}},
+    }
+    message = amqp.Message(
+        wire.encode(request),
+        content_type="application/json",
+        reply_to="amq.rabbitmq.reply-to.nobody",
+        correlation_id="1",
+        application_headers={"deadline": late},
+    )
+    link.publish(channel, "", "rpc-customer", message)
+    effect = Effect("customer", "customer.account.created", "name", mark)
+    # It was never acknowledged, so an effect of it is unexpected.
+    run.history.add(Operation(-1, "call too late", slug, "POST", "", None, mark, effect, resolve=False))
+
+
+def state(run: Run) -> dict[str, str]:
+    """A digest of every table, by service and name."""
+    found = {}
+    for service in SERVICES:
+        tables = run.stack.rows(
+            service,
+            "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')"
+            " AND NOT relispartition",
+        )
+        for (table,) in tables:
+            rows = run.stack.rows(service, f'SELECT t::text FROM "{table}" AS t ORDER BY 1')
+            found[f"{service}.{table}"] = hashlib.sha256("\n".join(row[0] for row in rows).encode()).hexdigest()
+    return found
+
+
+def kill_import(run: Run) -> None:
+    """F19: an import is killed half-way, with the service that it writes to, and started again"""
+    slug = f"north-{uuid.uuid4().hex[:6]}"
+    printed = run.stack.command("tenant", "create", slug, "--name", "North", "--email", f"ada@{slug}.example")
+    token = re.findall(r"gx_\S+", printed)[0]
+    run.stack.tokens[slug] = token
+    tenant = run.stack.api(slug).get("/v1/me")["tenant"]["id"]
+    arguments = (
+        "import",
+        "northwind",
+        str(Path(northwind.__file__).parent / "data" / "northwind"),
+        "--url",
+        f"http://127.0.0.1:{run.stack.port}",
+        "--api-key",
+        token,
+    )
+
+    def orders() -> int:
+        statement = "SELECT count(*) FROM changes WHERE tenant_id = %s AND type = 'sales.order.created'"
+        return int(run.stack.rows("sales", statement, (tenant,))[0][0])
+
+    importing = psutil.Popen([GUANXI, *arguments], env=environment(), stdout=subprocess.DEVNULL)
+    until(lambda: orders() >= 400 or importing.poll() is not None, 240, every=0.1, what="half of the orders are there")
+    importing.kill()
+    importing.wait()
+    half = orders()
+    run.stack.kill("sales-rpc")
+    run.stack.kill("customer")
+    run.await_recovery(limit=10)
+    run.stack.command(*arguments, timeout=400)
+    said = run.stack.command(*arguments, timeout=400)
+    if "Nothing changed" not in said:
+        run.fault(f"a third import was not without effect: {said}")
+    made = {
+        kind: int(run.stack.rows(service, "SELECT count(*) FROM changes WHERE tenant_id = %s AND type = %s", row)[0][0])
+        for service, kind, row in (
+            ("sales", "orders", (tenant, "sales.order.created")),
+            ("inventory", "products", (tenant, "inventory.product.created")),
+            ("customer", "accounts", (tenant, "customer.account.created")),
+        )
+    }
+    if made != {"orders": 830, "products": 77, "accounts": 91}:
+        run.fault(f"the import made {made}")
+    run.figures["orders when it was killed"] = half
+
+
+def starve(run: Run) -> None:
+    """F22: one service gets a tenth of a processor; nobody may take it for dead"""
+    name = "inventory"
+    stop = threading.Event()
+
+    def throttle() -> None:
+        while not stop.is_set():
+            run.stack.signal(name, signal.SIGSTOP)
+            stop.wait(0.09)
+            run.stack.signal(name, signal.SIGCONT)
+            stop.wait(0.01)
+
+    slow = threading.Thread(target=throttle)
+    begin = run.history.now()
+    slow.start()
+    slowest = 0.0
+    try:
+        end = time.monotonic() + (60 if run.long else 15)
+        while time.monotonic() < end:
+            asked = time.monotonic()
+            # Kubernetes asks every ten seconds, waits five, and gives up after six misses in a row.
+            if not run.stack.ready_at(run.stack.probes[name], "/livez"):
+                run.fault("the starved service did not say that it lives")
+            slowest = max(slowest, time.monotonic() - asked)
+            run.wait(0.5)
+        run.must_live(begin, run.history.now() - REFUSAL, lambda kind: "stock" not in kind and "products" not in kind)
+    finally:
+        stop.set()
+        slow.join()
+    run.figures["slowest livez"] = round(slowest, 2)
+    run.await_recovery()
+
+
+def campaign(run: Run) -> None:
+    """campaign: random kills of random parts, until a hundred thousand events have passed"""
+    chance = random.Random(run.load.seed)
+    ((begin,),) = run.stack.rows("eventlog", "SELECT count(*) FROM events")
+    stop = threading.Event()
+    writers = [threading.Thread(target=_import, args=(run, stop, number)) for number in range(2)]
+    for writer in writers:
+        writer.start()
+    parts = [*run.stack.supervisor.pids(), "broker", "database"]
+    kills = passed = 0
+    wanted = CAMPAIGN_EVENTS if run.long else 2_000
+    try:
+        while passed < wanted:
+            part = chance.choice(parts)
+            if part == "broker":
+                run.stack.broker.kill()
+                run.wait(chance.uniform(0.5, 5))
+                run.stack.broker.start()
+            elif part == "database":
+                run.stack.crash_database()
+                run.stack.database.start()
+            else:
+                run.stack.kill(part)
+            kills += 1
+            run.wait(chance.uniform(3, 10))
+            ((now,),) = run.stack.rows("eventlog", "SELECT count(*) FROM events")
+            passed = now - begin
+    finally:
+        stop.set()
+        for writer in writers:
+            writer.join()
+    run.figures |= {"events": passed, "kills": kills}
+
+
+def _import(run: Run, stop: threading.Event, number: int) -> None:
+    """Batches of accounts, one after the other, each repeated with its key until it is answered."""
+    chance = random.Random(f"{run.load.seed} {number}")
+    while not stop.is_set():
+        tenant = chance.choice(run.tenants)
+        operation = run.load.import_batch(tenant, BULK)
+        while not stop.is_set() and not operation.acknowledged:
+            stop.wait(0.5)
+            run.load.repeat(operation)
