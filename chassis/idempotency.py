@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 from sqlalchemy import Column, DateTime, Index, MetaData, Table, Text, Uuid
-from sqlalchemy.dialects.postgresql import JSONB
 
 from chassis.errors import Problem
 
@@ -32,7 +31,8 @@ def define(metadata: MetaData) -> None:
         Column("route", Text, primary_key=True),
         Column("key", Text, primary_key=True),
         Column("body_hash", Text, nullable=False),
-        Column("answer", JSONB, nullable=False),
+        # Text, because JSONB would give the members of a replayed answer back in another order.
+        Column("answer", Text, nullable=False),
         Column("at", DateTime(timezone=True), nullable=False),
     )
     Index("ix_idempotency_at", table.c.at)
@@ -55,7 +55,7 @@ def recall(work: Work, route: str, key: str, params: JSON) -> JSON | None:
     if row.kept is not None:
         if row.kept["body_hash"] != _hash(params):
             raise Problem(422, "idempotency_mismatch", "This Idempotency-Key was used with another request.")
-        return {**row.kept["answer"], "replayed": True}
+        return {**orjson.loads(row.kept["answer"]), "replayed": True}
     if not row.mine:
         raise Problem(409, "in_flight", "A request with this Idempotency-Key is still running.", retry_after=1)
     # The twin may have committed between the statement's snapshot and its lock.
@@ -66,7 +66,7 @@ def recall(work: Work, route: str, key: str, params: JSON) -> JSON | None:
     if again is not None:
         if again.body_hash != _hash(params):
             raise Problem(422, "idempotency_mismatch", "This Idempotency-Key was used with another request.")
-        return {**again.answer, "replayed": True}
+        return {**orjson.loads(again.answer), "replayed": True}
     return None
 
 

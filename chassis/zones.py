@@ -18,6 +18,10 @@ def zone(name: str) -> ZoneInfo:
         return ZoneInfo("UTC")
 
 
+def known(name: str) -> bool:
+    return zone(name).key == name
+
+
 def today(now: dt.datetime, name: str) -> dt.date:
     return now.astimezone(zone(name)).date()
 

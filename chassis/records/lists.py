@@ -110,20 +110,27 @@ def _rows(
         return custom_lists.walk(work, store, branches, chosen, keys, after, limit)
     if chosen.others or not sorted_by_index:
         return _within_budget(work, store, branches, chosen, keys, after, limit, shown, sorted_by_index)
-    walks = _walks(branches, keys, after)
-    statement, values = united(store, shown, walks, chosen.indexed, f" ORDER BY {order_by(keys)} LIMIT {limit}")
-    if len(walks) > 1:
-        sorts = ", ".join(f"sort_{index} {key.order}" for index, key in enumerate(keys))
-        statement = f"SELECT * FROM ({statement}) AS page ORDER BY {sorts} LIMIT {limit}"
-    return work.rows(statement, values)
+    rows: list[Any] = []
+    # The rows without a value are a range of their own, which only the page that comes to its end has to ask for.
+    for walks in _walks(branches, keys, after):
+        statement, values = united(store, shown, walks, chosen.indexed, f" ORDER BY {order_by(keys)} LIMIT {limit}")
+        if len(walks) > 1:
+            sorts = ", ".join(f"sort_{index} {key.order}" for index, key in enumerate(keys))
+            statement = f"SELECT * FROM ({statement}) AS page ORDER BY {sorts} LIMIT {limit}"
+        rows += work.rows(statement, values)
+        if len(rows) >= limit:
+            break
+    return rows[:limit]
 
 
-def _walks(branches: list[SQL], keys: list[Key], after: list[Any] | None) -> list[SQL]:
-    """Each branch from the cursor on, as ranges of an index."""
+def _walks(branches: list[SQL], keys: list[Key], after: list[Any] | None) -> list[list[SQL]]:
+    """The branches from the cursor on, for each of the ranges that follow one another."""
     if after is None:
-        return branches
-    ranges = behind(keys, after)
-    return [(f"{condition} AND {sql}", [*own, *values]) for condition, own in branches for sql, values in ranges]
+        return [branches]
+    return [
+        [(f"{condition} AND {sql}", [*own, *values]) for condition, own in branches]
+        for sql, values in behind(keys, after)
+    ]
 
 
 def _within_budget(
@@ -146,7 +153,7 @@ def _within_budget(
     over = f"t.{_AT} > {BUDGET}"
     if sorted_by_index:
         tail = f" ORDER BY {order} LIMIT {BUDGET + 1}"
-        walks = _walks(branches, keys, after)
+        walks = [one for walks in _walks(branches, keys, after) for one in walks]
         inner, values = united(store, "t.*", walks, chosen.indexed, tail)
         if len(walks) > 1:
             inner = f"SELECT t.* FROM ({inner}) AS t{tail}"

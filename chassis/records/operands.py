@@ -8,7 +8,7 @@ from him: nobody learns by filtering what he could not read.
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -29,12 +29,13 @@ if TYPE_CHECKING:
 STANDARD = ("id", "number", "created_at", "updated_at")
 SORTED = (f.Text, f.Number, f.Integer, f.Money, f.Date, f.Instant, f.Boolean, f.Choice)
 _CASTS: tuple[tuple[type[f.Field], str], ...] = (
-    (f.Ref, "uuid"),
-    (f.Integer, "bigint"),
-    (f.Number, "numeric"),
-    (f.Date, "date"),
-    (f.Instant, "timestamptz"),
-    (f.Boolean, "boolean"),
+    (f.Ref, "::uuid"),
+    (f.Integer, "::bigint"),
+    (f.Number, "::numeric"),
+    (f.Money, "::numeric"),
+    (f.Date, "::date"),
+    (f.Instant, "::timestamptz"),
+    (f.Boolean, "::boolean"),
 )
 
 
@@ -86,7 +87,7 @@ def operand_of(work: Work, store: Store[Any], name: Any) -> Operand:
         reference = store.record.declared().get(f"{first}_id")
         if not isinstance(reference, f.Ref) or not reference.target or f"{first}_id" in concealed:
             raise _unknown(store.record, name)
-        return _beyond(work, store, name, reference, rest)
+        return _beyond(work, store, name, reference.target, rest, reference.filter)
     mapping = store.stored.by_name.get(name)
     if mapping is None or name in concealed:
         raise _unknown(store.record, name)
@@ -159,48 +160,43 @@ def _is_folded(field: f.Field) -> bool:
     return isinstance(field, f.Text) and not isinstance(field, f.Currency)
 
 
-def _beyond(work: Work, store: Store[Any], name: str, reference: f.Ref, inner: str) -> Operand:
-    target = registry.records.get(reference.target)
+def _beyond(work: Work, store: Store[Any], name: str, beyond: str, inner: str, indexed: bool) -> Operand:
+    target = registry.records.get(beyond)
     field = target.declared().get(inner) if target else None
-    if field is None or inner in hidden(work.context, reference.target):
-        raise bad_request("unknown_parameter", f"{name} is not a field of a {reference.target}.", name)
-    other = work.service.stores.get(reference.target)
-    assert reference.name is not None
-    if other is not None:
-        there = _of_mapping(other.stored.by_name[inner], name, "r")
-        readable, values = _readable(work, reference.target, "r.owner_id", "r.team_id")
-        sql = (
-            f'EXISTS (SELECT 1 FROM "{table_name(other.record)}" AS r WHERE r.tenant_id = t.tenant_id'
-            f' AND r.id = t."{reference.name}" AND r.deleted_at IS NULL{readable} AND '
-        )
-        indexed = there.indexed and reference.filter
-        return Operand(
-            name, field, there.column, indexed, there.folded, there.nullable, there.kind, "", (sql, tuple(values))
-        )
-    return _copied(work, store, name, reference, inner, field)
+    if field is None or inner in hidden(work.context, beyond):
+        raise bad_request("unknown_parameter", f"{name} is not a field of a {beyond}.", name)
+    other = work.service.stores.get(beyond)
+    if other is None:
+        return _copied(work, store, name, beyond, inner, field)
+    there = _of_mapping(other.stored.by_name[inner], name, "r")
+    readable, values = _readable(work, beyond, "r.owner_id", "r.team_id")
+    sql = (
+        f'EXISTS (SELECT 1 FROM "{table_name(other.record)}" AS r WHERE r.tenant_id = t.tenant_id'
+        f" AND r.id = {_referring(name)} AND r.deleted_at IS NULL{readable} AND "
+    )
+    return replace(there, indexed=there.indexed and indexed, shown="", around=(sql, tuple(values)))
 
 
-def _copied(work: Work, store: Store[Any], name: str, reference: f.Ref, inner: str, field: f.Field) -> Operand:
-    kept = (*work.service.copies.get(reference.target, ()), "owner_id", "team_id")
+def _copied(work: Work, store: Store[Any], name: str, beyond: str, inner: str, field: f.Field) -> Operand:
+    """A field of the minimal copy, which has no index: only the referring rows that others leave are looked at."""
+    kept = (*work.service.copies.get(beyond, ()), "owner_id", "team_id")
     if inner not in kept or not field.operators or isinstance(field, f.Texts):
         word = name.split(".", 1)[0]
         some = ", ".join(f"{word}.{one}" for one in kept)
-        raise _refused(name, f" Of {reference.target} the {store.record.service} service knows {some}.")
-    column = f"r.data -> '{inner}' ->> 'amount'" if isinstance(field, f.Money) else f"r.data ->> '{inner}'"
-    cast = next((cast for kind, cast in _CASTS if isinstance(field, kind)), "")
-    if isinstance(field, f.Money):
-        cast = "numeric"
-    column = f"({column})" + (f"::{cast}" if cast else "")
+        raise _refused(name, f" Of a {beyond} the {store.record.service} service knows {some}.")
     text = _is_folded(field)
-    readable, values = _readable(
-        work, reference.target, "(r.data ->> 'owner_id')::uuid", "(r.data ->> 'team_id')::uuid"
-    )
+    column = f"(r.data -> '{inner}' ->> 'amount')" if isinstance(field, f.Money) else f"(r.data ->> '{inner}')"
+    column = folded(column) if text else column + next((cast for kind, cast in _CASTS if isinstance(field, kind)), "")
+    readable, values = _readable(work, beyond, "(r.data ->> 'owner_id')::uuid", "(r.data ->> 'team_id')::uuid")
     sql = (
-        f"EXISTS (SELECT 1 FROM copies AS r WHERE r.tenant_id = t.tenant_id AND r.record = '{reference.target}'"
-        f' AND r.id = t."{reference.name}" AND NOT r.deleted{readable} AND '
+        f"EXISTS (SELECT 1 FROM copies AS r WHERE r.tenant_id = t.tenant_id AND r.record = '{beyond}'"
+        f" AND r.id = {_referring(name)} AND NOT r.deleted{readable} AND "
     )
-    shown = folded(column) if text else column
-    return Operand(name, field, shown, False, text, around=(sql, tuple(values)))
+    return Operand(name, field, column, False, text, around=(sql, tuple(values)))
+
+
+def _referring(name: str) -> str:
+    return f't."{name.split(".", 1)[0]}_id"'
 
 
 def _readable(work: Work, record: str, owner: str, team: str) -> tuple[str, list[Any]]:

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from chassis.errors import Problem
+from chassis.permissions import hidden
 from contracts import fields as f
 
 if TYPE_CHECKING:
@@ -49,21 +50,15 @@ def check_version(work: Work, entity: Stored, if_match: str | None, patch: JSON 
     """
     if if_match is None or if_match == "*" or if_match == str(entity.version):
         return patch
-    if patch is None or not _VERSION.fullmatch(if_match) or int(if_match) > entity.version:
-        raise _clash(entity, {}, {}, [])
-    # What this transaction has changed so far (in bulk) is not in the table yet.
-    pending = [change for change in work.changes if change.record_id == entity.id and change.version >= int(if_match)]
-    written = work.sql(
-        "SELECT version, changed, snapshot, private FROM changes"
-        " WHERE tenant_id = %s AND record_id = %s AND version >= %s ORDER BY version",
-        (work.tenant, entity.id, int(if_match)),
-    ).all()
-    rows: list[Any] = [*written, *pending]
-    if not rows or rows[0].version != int(if_match):
-        raise _clash(entity, {}, patch, list(patch))
+    rows = _since(work, entity, int(if_match)) if _VERSION.fullmatch(if_match) else []
+    if not rows:
+        raise _clash(work, entity, {}, patch or {}, list(patch or {}))
     base = {**rows[0].snapshot, **rows[0].private.get("snapshot", {})}
-    theirs = {name for row in rows[1:] for name in row.changed}
+    theirs = {name: None for row in rows[1:] for name in row.changed}
     current = entity.wire()
+    if patch is None:
+        # Who deletes, restores or commands wants the record as he saw it.
+        raise _clash(work, entity, base, base, [name for name in theirs if base.get(name) != current.get(name)])
     merged, clashing = dict(patch), []
     for name in patch:
         if name not in theirs:
@@ -74,37 +69,62 @@ def check_version(work: Work, entity: Stored, if_match: str | None, patch: JSON 
             if lines is not None:
                 merged[name] = lines
                 continue
-        elif current.get(name) == patch[name] or (
-            isinstance(field, f.Document) and _disjoint(base.get(name), patch[name], current.get(name))
-        ):
-            continue
-        clashing.append(name)
+            clashing.append(name)
+        elif isinstance(field, (f.Embedded, f.StringMap, f.Document)):
+            clashing += clashes(base.get(name), patch[name], current.get(name), name)
+        else:
+            clashing += [name] if current.get(name) not in (patch[name], base.get(name)) else []
     if clashing:
-        raise _clash(entity, base, patch, clashing)
+        raise _clash(work, entity, base, patch, clashing)
     return merged
 
 
-def _disjoint(base: Any, mine: Any, theirs: Any) -> bool:
-    """Whether a patch of an object names only members that nobody else has changed, or changed to the same."""
-    if not all(isinstance(one, dict) for one in (base, mine, theirs)):
-        return False
-    return all(value == theirs.get(name) or base.get(name) == theirs.get(name) for name, value in mine.items())
+def _since(work: Work, entity: Stored, version: int) -> list[Any]:
+    """The change rows from a version on; none when there never was such a version."""
+    # What this transaction has changed so far (in bulk) is not in the table yet.
+    pending = [change for change in work.changes if change.record_id == entity.id and change.version >= version]
+    written = work.sql(
+        "SELECT version, changed, snapshot, private FROM changes"
+        " WHERE tenant_id = %s AND record_id = %s AND version >= %s ORDER BY version",
+        (work.tenant, entity.id, version),
+    ).all()
+    rows: list[Any] = [*written, *pending]
+    return rows if rows and rows[0].version == version else []
 
 
-def _clash(entity: Stored, base: JSON, mine: JSON, fields: list[str]) -> Problem:
-    now = entity.wire()
+def clashes(base: Any, mine: Any, theirs: Any, path: str) -> list[str]:
+    """The members of a structure, by their paths, that a merge patch and the others have changed differently."""
+    if isinstance(mine, dict) and isinstance(theirs, dict) and isinstance(base, dict | None):
+        before = base or {}
+        return [
+            found
+            for name, value in mine.items()
+            for found in clashes(before.get(name), value, theirs.get(name), f"{path}.{name}")
+        ]
+    return [path] if theirs not in (base, mine) else []
+
+
+def _clash(work: Work, entity: Stored, base: JSON, mine: JSON, paths: list[str]) -> Problem:
+    now, gone = entity.wire(), hidden(work.context, entity.record.record_name)
+    shown = [path for path in paths if path.split(".", 1)[0] not in gone]
     return Problem(
         412,
         "version_conflict",
         f"The {entity.record.singular} was changed meanwhile: it is at version {entity.version}.",
-        errors=[{"field": name, "message": "Changed by both."} for name in fields],
+        errors=[{"field": path, "message": "Changed by both."} for path in shown],
         extra={
             "version": entity.version,
-            "base": {name: base.get(name) for name in fields},
-            "mine": {name: mine.get(name) for name in fields},
-            "theirs": {name: now.get(name) for name in fields},
+            "base": {path: _at(base, path) for path in shown},
+            "mine": {path: _at(mine, path) for path in shown},
+            "theirs": {path: _at(now, path) for path in shown},
         },
     )
+
+
+def _at(document: Any, path: str) -> Any:
+    for name in path.split("."):
+        document = document.get(name) if isinstance(document, dict) else None
+    return document
 
 
 def merge_parts(base: list[JSON], mine: Any, theirs: list[JSON], field: f.Parts) -> list[JSON] | None:

@@ -36,6 +36,8 @@ def upsert(
         if scope(work.context, store.name, "create") == "none":
             # As for a key whose record may not be seen: who can do neither must not learn which keys are taken.
             raise not_found(store.record.singular)
+        if if_match is not None:
+            raise Problem(412, "version_conflict", f"No {store.record.singular} has this key, in any version.")
         return store.create(work, {**data, "external_ids": keys}), True
     patch = {name: value for name, value in data.items() if name != "external_ids"}
     if others:

@@ -170,3 +170,43 @@ def test_a_tree_that_is_too_deep_is_refused_before_it_is_walked(suite: Any) -> N
         tree = {"not": tree}
     with refused(400, "filter_too_large"):
         suite.list(ACCOUNT, filter=tree)
+
+
+def test_a_filter_on_a_removed_email_finds_nothing_and_the_deleted_are_listed_on_request(suite_of: Any) -> None:
+    """SuiteCRM#9606, #8631: removed addresses still matched, and deleted records could not be listed."""
+    suite = suite_of("customer")
+    moved = suite.create(ACCOUNT, {"name": "Moved", "email": "old@example.com"})
+    gone = suite.create(ACCOUNT, {"name": "Gone", "email": "gone@example.com"})
+    suite.update(ACCOUNT, moved["id"], {"email": "new@example.com"})
+    suite.call("customer", "record.delete", {"record": ACCOUNT, "id": gone["id"]})
+    assert suite.list(ACCOUNT, ("email", "eq", "old@example.com")) == []
+    assert suite.list(ACCOUNT, ("email", "contains", "gone")) == []
+    assert names(suite.list(ACCOUNT, ("email", "eq", "NEW@example.com"))) == ["Moved"]
+    assert names(suite.list(ACCOUNT, ("email", "eq", "gone@example.com"), deleted="only")) == ["Gone"]
+    assert sorted(names(suite.list(ACCOUNT, deleted="include"))) == ["Gone", "Moved"]
+    body = suite.call("customer", "record.list", {"record": ACCOUNT, "query": {"count": "exact", "limit": 1}})
+    assert body["count"] == 1
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        "Café  Müller",
+        "ＡＢＣ 商店",
+        "Ærø Straße",
+        "İstanbul ŁÓDŹ",
+        "Ångström",
+        "ΟΔΟΣ",
+        "ﬁne ①",
+        "한국어",
+        "a\u3000b\tc",
+    ],
+)
+def test_text_without_an_index_is_folded_as_text_with_one(suite_of: Any, stored: str) -> None:
+    suite = suite_of("customer")
+    suite.create(ACCOUNT, {"name": stored, "notes": stored, "phone": "x"})
+    for asked in (stored, stored.upper(), stored.lower(), stored.replace(" ", "  ")):
+        for field in ("name", "notes"):
+            assert names(suite.list(ACCOUNT, (field, "eq", asked))) == [stored], (field, asked)
+            assert names(suite.list(ACCOUNT, (field, "starts", asked[:3]))) == [stored]
+            assert names(suite.list(ACCOUNT, (field, "contains", asked[1:]))) == [stored]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
 import pytest
 
 from chassis.errors import Problem
@@ -81,7 +82,7 @@ def test_while_the_first_still_runs_its_twin_is_told_to_come_back(suite: Any) ->
 def test_the_answer_is_kept_in_the_transaction_of_its_effect(suite: Any) -> None:
     first = _create(suite, "Alpha")
     kept = rows(suite, "customer", "SELECT answer, at, principal, route FROM idempotency WHERE tenant_id = %s")
-    assert [(row.answer["body"], row.principal, row.route) for row in kept] == [
+    assert [(orjson.loads(row.answer)["body"], row.principal, row.route) for row in kept] == [
         (first["body"], f"user:{suite.user_id}", "record.create")
     ]
 

@@ -16,9 +16,10 @@ ACCOUNT = "customer.account"
 SORTS = ("name", "city", "next_action_on", "credit_limit", "updated_at", "created_at")
 
 
-def _account(name: str, city: str | None, day: int | None) -> dict[str, Any]:
+def _account(name: str, city: str | None, day: int | None, industry: str | None) -> dict[str, Any]:
     return {
         "name": name,
+        "industry": industry,
         "address": city and {"city": city},
         "next_action_on": day and f"2026-01-{day:02}",
     }
@@ -42,13 +43,15 @@ def _expected(items: list[dict[str, Any]], sort: list[tuple[str, bool]]) -> list
             st.sampled_from(["Ada", "ada", "Bo", "Cy"]),
             st.sampled_from([None, "Kiel", "Bern", "Rom"]),
             st.sampled_from([None, 1, 2, 3]),
+            st.sampled_from([None, "Steel", "steel", "Café"]),
         ),
         max_size=9,
     ),
     sort=st.lists(
-        st.tuples(st.sampled_from(["name", "city", "next_action_on"]), st.booleans()),
+        # An industry has no index to sort by.
+        st.tuples(st.sampled_from(["name", "city", "next_action_on", "industry"]), st.booleans()),
         min_size=1,
-        max_size=3,
+        max_size=4,
         unique_by=lambda one: one[0],
     ),
     limit=st.integers(1, 3),
@@ -56,10 +59,22 @@ def _expected(items: list[dict[str, Any]], sort: list[tuple[str, bool]]) -> list
 def test_the_pages_of_any_sort_are_the_whole_list_in_order(suite_of: Any, records: Any, sort: Any, limit: int) -> None:
     suite = suite_of("customer")
     made = [suite.create(ACCOUNT, _account(*one)) for one in records]
+    mine, team = suite.user_id, suite.tenant
+    with suite.work("customer") as work:
+        # Some are the reader's own, some his team's, some both.
+        for number, one in enumerate(made):
+            whose = (mine if number % 3 else None, team if number % 2 else None)
+            work.sql(
+                "UPDATE accounts SET owner_id = %s, team_id = %s WHERE tenant_id = %s AND id = %s",
+                (*whose, work.tenant, one["id"]),
+            )
     words = ",".join(f"{'-' if descending else ''}{name}" for name, descending in sort)
     walked = ids(pages(suite, ACCOUNT, limit, sort=words))
     assert walked == ids(suite.list(ACCOUNT, sort=words))
     assert walked == _expected(made, sort)
+    reader = suite.context(grants={ACCOUNT: {"read": "team"}}, teams=[team, mine])
+    seen = [one for number, one in enumerate(made) if number % 3 or number % 2]
+    assert ids(pages(suite, ACCOUNT, limit, sort=words, context=reader)) == _expected(seen, sort)
 
 
 @pytest.mark.parametrize("descending", [False, True])

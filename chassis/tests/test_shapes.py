@@ -121,6 +121,22 @@ def test_whole_numbers_and_texts_are_measured(suite: Any) -> None:
     assert float(item["measures"]["avg_payment_days"]) == 4.8
 
 
+def test_groups_are_ordered_and_cut_as_asked(suite: Any) -> None:
+    ask = {"group_by": ["kind", "source"], "measures": [{"fn": "count"}, {"fn": "sum", "field": "payment_days"}]}
+    assert [one["group"]["kind"] for one in _aggregate(suite, **ask, order=["-count"])] == ["customer", "partner"]
+    assert [one["group"]["kind"] for one in _aggregate(suite, **ask, order=["sum_payment_days"])] == [
+        "partner",
+        "customer",
+    ]
+    params = {"record": ACCOUNT, **ask, "order": ["-kind"], "limit": 1}
+    answer = suite.call("customer", "record.aggregate", params)
+    assert answer["more"] is True
+    assert answer["items"] == [
+        {"group": {"kind": "partner", "source": None}, "measures": {"count": 2, "sum_payment_days": "10"}}
+    ]
+    assert suite.call("customer", "record.aggregate", {"record": ACCOUNT, **ask})["more"] is False
+
+
 def test_instants_fall_into_buckets_of_utc(suite: Any) -> None:
     today = suite.clock.now().date()
     [item] = _aggregate(suite, group_by=["created_at:month"])
@@ -131,7 +147,13 @@ def test_instants_fall_into_buckets_of_utc(suite: Any) -> None:
     "params",
     [
         {"group_by": ["shoe_size"]},
-        {"group_by": ["notes"]},
+        {"group_by": ["address"]},
+        {"group_by": ["credit_limit"]},
+        {"group_by": ["currencies"]},
+        {"order": ["-sum_payment_days"]},
+        {"group_by": ["kind"], "order": ["name"]},
+        {"limit": 0},
+        {"limit": 1001},
         {"group_by": ["name:month"]},
         {"group_by": ["created_at:minute"]},
         {"measures": [{"fn": "median", "field": "payment_days"}]},

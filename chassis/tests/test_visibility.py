@@ -172,6 +172,31 @@ def test_who_may_write_own_records_cannot_make_or_give_away_those_of_others(suit
     assert suite.get(ACCOUNT, made["id"])["owner_id"] == USERS[0]
 
 
+def test_activities_of_others_are_invisible_by_every_way_of_listing(suite_of: Any) -> None:
+    """twenty#15780: everybody saw everybody's mail."""
+    suite, activity = suite_of("customer"), "customer.activity"
+    account = suite.create(ACCOUNT, {"name": "Alpha"})
+    call = {"kind": "call", "account_id": account["id"]}
+    secret = suite.create(activity, {"subject": "Secret talks", **call}, context=suite.context(user_id=USERS[0]))
+    suite.create(activity, {"subject": "My own", **call}, context=suite.context(user_id=USERS[1]))
+    reader = suite.context(user_id=USERS[1], grants={activity: {"read": "own"}, ACCOUNT: {"read": "all"}})
+    for query in (
+        {},
+        {"where": [["subject", "contains", "s"]]},
+        {"where": [["account.name", "eq", "alpha"]], "sort": "subject"},
+        {"filter": {"not": {"field": "subject", "value": "my own"}}},
+        {"where": [["id", "eq", secret["id"]]], "deleted": "include"},
+        {"where": [["owner_id", "eq", USERS[0]]], "expand": ["account"]},
+        {"sort": "-subject,status", "count": "exact"},
+        {"sort": "outcome", "count": "estimate"},
+    ):
+        body = suite.call("customer", "record.list", {"record": activity, "query": query}, context=reader)
+        assert all(item["subject"] == "My own" for item in body["items"])
+        assert body.get("count", 1) == 1
+    groups = suite.call("customer", "record.aggregate", {"record": activity, "group_by": ["subject"]}, context=reader)
+    assert [item["group"]["subject"] for item in groups["items"]] == ["My own"]
+
+
 class TestHiddenFields:
     """A hidden field tells nothing, by any way round."""
 

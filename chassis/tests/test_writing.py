@@ -169,8 +169,35 @@ class TestVersions:
         made = suite.create(ACCOUNT, {"name": "Alpha"})
         suite.update(ACCOUNT, made["id"], {"name": "Beta"})
         for method, more in (("delete", {}), ("restore", {}), ("command", {"verb": "release"})):
-            with refused(412, "version_conflict"):
+            with refused(412, "version_conflict", "name") as caught:
                 _call(suite, method, made["id"], if_match="1", **more)
+            shown = [caught.value.extra[side] for side in ("base", "mine", "theirs")]
+            assert shown == [{"name": "Alpha"}, {"name": "Alpha"}, {"name": "Beta"}]
+        blind = suite.context(masks={ACCOUNT: {"hidden": ["name"]}})
+        with refused(412) as caught:
+            suite.call(
+                "customer", "record.delete", {"record": ACCOUNT, "id": made["id"], "if_match": "1"}, context=blind
+            )
+        assert caught.value.extra["theirs"] == {}
+
+    def test_a_version_is_demanded_of_a_key_that_nobody_has(self, suite: Any) -> None:
+        params = {"record": ACCOUNT, "system": "erp", "key": "7", "data": {"name": "Alpha"}}
+        for if_match in ("1", "*"):
+            with refused(412, "version_conflict"):
+                suite.call("customer", "record.upsert", {**params, "if_match": if_match})
+        assert suite.call("customer", "record.upsert", params)["version"] == 1
+        with refused(412, "version_conflict", "name"):
+            suite.call("customer", "record.upsert", {**params, "data": {"name": "Beta"}, "if_match": "2"})
+
+    def test_two_saves_in_a_row_from_one_form_pass_a_background_job_in_between(self, suite: Any) -> None:
+        made = suite.create(ACCOUNT, {"name": "Alpha", "payment_days": 1})
+        accounts = suite.runtime("customer").stores[ACCOUNT]
+        seen = made
+        for days, name in ((2, "Beta"), (3, "Gamma")):
+            with suite.work("customer") as work:
+                accounts.change(work, made["id"], lambda one: setattr(one, "payment_days", one.payment_days + 1))
+            seen = suite.update(ACCOUNT, made["id"], {"name": name}, if_match=str(seen["version"]))
+            assert (seen["name"], seen["payment_days"]) == (name, days)
 
     def test_a_guard_refuses_people_and_not_rules(self, suite: Any) -> None:
         made = suite.create("customer.activity", {"subject": "Call", "kind": "call"})

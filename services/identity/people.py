@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from chassis import zones
 from chassis.bus import offload
 from chassis.context import Grants, Masks
 from chassis.database import Work
@@ -39,6 +40,13 @@ def grants_are_known(role: Role, work: Work) -> None:
                 name not in known and not str(name).startswith(PREFIX) for name in names
             ):
                 raise invalid({f"masks.{record}": "Names fields that the record does not have."})
+
+
+@tenants.computes
+@users.computes
+def the_zone_exists(whose: Tenant | User, work: Work) -> None:
+    if not zones.known(whose.zone or "UTC"):
+        raise invalid({"zone": "There is no such time zone; Asia/Shanghai is one."})
 
 
 @users.computes

@@ -196,3 +196,21 @@ def test_a_service_has_no_profile(suite):
     with pytest.raises(Problem) as refused:
         suite.call("identity", "identity.me", {}, context=service_context("sales", suite.tenant, cause="request"))
     assert refused.value.status == 404
+
+
+def test_everybody_of_a_tenant_has_its_days_wherever_he_is(suite_of):
+    suite = suite_of("identity")
+    slug = given.provisioned(suite, zone="Asia/Shanghai")["slug"]
+    token = given.login(suite, slug)["access_token"]
+    suite.update("identity.user", suite.user_id, {"zone": "America/New_York"})
+    assert given.principal(suite, token)["zone"] == "Asia/Shanghai"
+
+
+def test_a_zone_that_nobody_knows_is_refused(suite_of, suite):
+    for write in (
+        lambda: suite.update("identity.user", suite.user_id, {"zone": "Moon/Base"}),
+        lambda: given.provisioned(suite_of("identity"), zone="Moon/Base"),
+    ):
+        with pytest.raises(Problem) as caught:
+            write()
+        assert (caught.value.status, caught.value.errors[0]["field"]) == (422, "zone")
