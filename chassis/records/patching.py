@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from chassis.errors import Problem
-from chassis.permissions import hidden
+from chassis.permissions import hidden, mask
 from contracts import fields as f
 
 if TYPE_CHECKING:
@@ -105,8 +105,10 @@ def clashes(base: Any, mine: Any, theirs: Any, path: str) -> list[str]:
 
 
 def _clash(work: Work, entity: Stored, base: JSON, mine: JSON, paths: list[str]) -> Problem:
-    now, gone = entity.wire(), hidden(work.context, entity.record.record_name)
-    shown = [path for path in paths if path.split(".", 1)[0] not in gone]
+    name = entity.record.record_name
+    gone = hidden(work.context, name)
+    shown = [path for path in paths if not {path, path.split(".", 1)[0]} & gone]
+    base, mine, now = (mask(work.context, name, one) for one in (base, mine, entity.wire()))
     return Problem(
         412,
         "version_conflict",
