@@ -106,8 +106,7 @@ def _custom(work: Work, store: Store[Any], name: str, inner: str) -> Operand:
     # The name is one of the tenant's definitions, so it is made of letters, digits and underscores.
     value = f"t.custom -> '{inner}'"
     json = f"{value} ->> 'amount'" if isinstance(field, f.Money) else f"t.custom ->> '{inner}'"
-    cast = "numeric" if isinstance(field, f.Money) else next((to for kind, to in _CASTS if isinstance(field, kind)), "")
-    shown = f"({json})" + (f"::{cast}" if cast else "")
+    shown = f"({json}){_cast(field)}"
     currency = f"{value} ->> 'currency'" if isinstance(field, f.Money) else ""
     text, several = _is_folded(field), isinstance(field, f.Choices)
     column = COLUMN_OF[known.wires[inner]["type"]]
@@ -156,6 +155,11 @@ def _of_mapping(mapping: Mapping, name: str, row: str) -> Operand:
     return Operand(name, field, column, declared, text, bool(key.nullable), key.type.python_type, shown)
 
 
+def _cast(field: f.Field) -> str:
+    """What makes a value of the field of its text in JSON."""
+    return next((cast for kind, cast in _CASTS if isinstance(field, kind)), "")
+
+
 def _is_folded(field: f.Field) -> bool:
     return isinstance(field, f.Text) and not isinstance(field, f.Currency)
 
@@ -186,7 +190,7 @@ def _copied(work: Work, store: Store[Any], name: str, beyond: str, inner: str, f
         raise _refused(name, f" Of a {beyond} the {store.record.service} service knows {some}.")
     text = _is_folded(field)
     column = f"(r.data -> '{inner}' ->> 'amount')" if isinstance(field, f.Money) else f"(r.data ->> '{inner}')"
-    column = folded(column) if text else column + next((cast for kind, cast in _CASTS if isinstance(field, kind)), "")
+    column = folded(column) if text else column + _cast(field)
     readable, values = _readable(work, beyond, "(r.data ->> 'owner_id')::uuid", "(r.data ->> 'team_id')::uuid")
     sql = (
         f"EXISTS (SELECT 1 FROM copies AS r WHERE r.tenant_id = t.tenant_id AND r.record = '{beyond}'"
