@@ -88,12 +88,18 @@ def define(metadata: MetaData) -> None:
     )
 
 
-_CHANGE = (
-    "(tenant_id, record_id, version, at, id, record, type, changed, previous, snapshot, private, actor, cause,"
-    " correlation_id, causation_id, traceparent)"
-)
-_CHANGE_VALUES = "(" + ", ".join(["%s"] * 16) + ")"
 _BATCH = 500
+# The rows travel as one JSON text: a batch of 500 costs half of what it costs as placeholders, a single row less too.
+_WRITTEN = (
+    "WITH written AS (INSERT INTO changes (tenant_id, actor, cause, correlation_id, causation_id, traceparent,"
+    " record_id, version, at, id, record, type, changed, previous, snapshot, private)"
+    " SELECT %s::uuid, %s, %s, %s, %s, %s, r.* FROM jsonb_to_recordset(%s::jsonb) AS r(record_id uuid, version int,"
+    " at timestamptz, id uuid, record text, type text, changed jsonb, previous jsonb, snapshot jsonb, private jsonb)"
+    " RETURNING tenant_id, record_id, version, at) "
+)
+_UNSENT = "INSERT INTO unsent (tenant_id, record_id, version, at, message_id, service, body) "
+_OF_WRITTEN = "SELECT tenant_id, record_id, version, at, NULL::uuid, NULL::text, NULL::bytea FROM written"
+_MESSAGE = "(%s::uuid, NULL::uuid, NULL::int, NULL::timestamptz, %s::uuid, %s, %s)"
 
 
 def write(work: Work, *, ending: str = "") -> None:
@@ -105,40 +111,24 @@ def write(work: Work, *, ending: str = "") -> None:
         part = changes[start : start + _BATCH]
         sent = messages if start == 0 else []
         parameters: list[Any] = []
-        statement = ""
+        statement, sources = "", []
         if part:
-            statement = (
-                f"WITH written AS (INSERT INTO changes {_CHANGE} VALUES {', '.join([_CHANGE_VALUES] * len(part))}) "
+            statement = _WRITTEN
+            sources.append(_OF_WRITTEN)
+            parameters += (
+                context.tenant,
+                context.actor,
+                context.cause,
+                context.correlation_id,
+                context.causation_id,
+                context.traceparent,
+                orjson.dumps(part).decode(),
             )
-            for change in part:
-                parameters += (
-                    context.tenant,
-                    change.record_id,
-                    change.version,
-                    change.at,
-                    change.id,
-                    change.record,
-                    change.type,
-                    orjson.dumps(change.changed).decode(),
-                    orjson.dumps(change.previous).decode(),
-                    orjson.dumps(change.snapshot).decode(),
-                    orjson.dumps(change.private).decode(),
-                    context.actor,
-                    context.cause,
-                    context.correlation_id,
-                    context.causation_id,
-                    context.traceparent,
-                )
-        rows = ["(%s::uuid, %s::uuid, %s::int, %s::timestamptz, NULL::uuid, NULL::text, NULL::bytea)"] * len(part)
-        for change in part:
-            parameters += (context.tenant, change.record_id, change.version, change.at)
-        rows += ["(%s::uuid, NULL, NULL, NULL, %s::uuid, %s, %s)"] * len(sent)
-        for message in sent:
-            parameters += (context.tenant, message.id, message.service, message.body)
-        statement += (
-            "INSERT INTO unsent (tenant_id, record_id, version, at, message_id, service, body) VALUES "
-            + ", ".join(rows)
-        )
+        if sent:
+            sources.append("VALUES " + ", ".join([_MESSAGE] * len(sent)))
+            for message in sent:
+                parameters += (context.tenant, message.id, message.service, message.body)
+        statement += _UNSENT + " UNION ALL ".join(sources)
         last = start + _BATCH >= len(changes)
         work.sql(statement + ending if last else statement, parameters)
 

@@ -179,6 +179,48 @@ class Payment(
     unallocated = f.Money(computed=True, label=("Unallocated", "未核销"))
 
 
+class CreditLine(Part):
+    """What is credited of one product, priced as on an order."""
+
+    id = f.Id()
+    product_id = f.Ref("inventory.product", required=True, label=("Product", "产品"))
+    quantity = f.Quantity(required=True, above=0, label=("Quantity", "数量"))
+    unit_price = f.Money(
+        places=6, label=("Unit price", "单价"), help=("The product's price if left out", "默认取产品价格")
+    )
+    discount_percent = f.Percent(default="0", label=("Discount", "折扣"))
+    tax_rate = f.Percent(label=("Tax rate", "税率"), help=("The product's rate if left out", "默认取产品税率"))
+    net = f.Money(computed=True, label=("Net", "净额"))
+    tax = f.Money(computed=True, label=("Tax", "税额"))
+
+
+class CreditNote(
+    Record,
+    name="sales.credit-note",
+    collection="credit-notes",
+    label=("Credit note", "贷项通知单"),
+    operations=INSERT_ONLY,
+    number="CN-{year}-{seq:05}",
+    title="number",
+    subtitle=("account_name", "reason"),
+):
+    """What an account was credited: goods taken back, or a price corrected. It is never changed.
+
+    It is taken over as settled on `settled_on`: it moves no stock, no receivable and no points.
+    """
+
+    account_id = f.Ref("customer.account", required=True, once=True, filter=True, label=("Account", "客户"))
+    account_name = f.Text(computed=True, search=3, label=("Account name", "客户名称"))
+    order_id = f.Ref("sales.order", once=True, filter=True, label=("Order", "订单"))
+    currency = f.Currency(required=True, once=True, filter=True, label=("Currency", "币种"))
+    issued_on = f.Date(required=True, once=True, filter=True, sort=True, label=("Issued on", "开具日期"))
+    settled_on = f.Date(required=True, once=True, label=("Settled on", "结清日期"))
+    reason = f.Text(required=True, max=500, once=True, search=1, label=("Reason", "原因"))
+    lines = f.Parts(CreditLine, at_least=1, at_most=2_000, required=True, once=True, label=("Lines", "明细"))
+    net, tax = f.Money(computed=True, label=("Net", "净额")), f.Money(computed=True, label=("Tax", "税额"))
+    total = f.Money(computed=True, filter=True, sort=True, label=("Total", "合计"))
+
+
 class Target(Record, name="sales.target", collection="targets", label=("Target", "销售指标")):
     """What a salesperson is to sell in a period."""
 

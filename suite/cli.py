@@ -284,6 +284,60 @@ def import_northwind(path: Path, url: str | None, api_key: str | None) -> None:
         )
 
 
+@import_.command("online-retail")
+@click.argument("path", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--url", default=None, help="Address of the suite; without it the running one of GUANXI_DATA.")
+@click.option("--api-key", envvar="GUANXI_API_KEY", default=None, help="API key of an administrator.")
+def import_online_retail(path: Path, url: str | None, api_key: str | None) -> None:
+    """Import the Online Retail data (UCI 352), a CSV file that may be gzipped, by the import API."""
+    from suite import online_retail
+    from suite.client import Refused
+    from suite.progress import Progress
+
+    progress = Progress()
+    try:
+        with progress:
+            report = online_retail.run(_client(url, api_key), path, progress)
+    except (OSError, Refused, online_retail.Rejected) as error:
+        raise click.ClickException(f"The import stopped: {error}. Repeating it goes on where it stopped.") from None
+    said = ", ".join(f"{report.total(what)} {what}" for what in ("created", "updated", "unchanged"))
+    click.echo(f"{report.lines} lines: {said}.")
+
+
+@import_.command("file")
+@click.argument("path", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("collection")
+@click.option("--mode", type=click.Choice(["create", "update", "upsert"]), default="create", show_default=True)
+@click.option("--match", default=None, help="How records are found: id, number, external:<system>, or a field.")
+@click.option("--mapping", default=None, help="The name of a saved mapping.")
+@click.option("--dry-run", is_flag=True, help="Judge every row and write none.")
+@click.option("--url", default=None, help="Address of the suite; without it the running one of GUANXI_DATA.")
+@click.option("--api-key", envvar="GUANXI_API_KEY", default=None, help="API key of who imports.")
+def import_file(
+    path: Path,
+    collection: str,
+    mode: str,
+    match: str | None,
+    mapping: str | None,
+    dry_run: bool,
+    url: str | None,
+    api_key: str | None,
+) -> None:
+    """Import a file of CSV, XLSX or JSON Lines into a collection."""
+    from suite import importing
+    from suite.client import Refused
+
+    query = {"mode": mode, "match": match, "mapping": mapping, "dry_run": "true" if dry_run else None}
+    try:
+        job = importing.send(_client(url, api_key), path, collection, query)
+    except (OSError, Refused, importing.Rejected) as error:
+        raise click.ClickException(str(error)) from None
+    result = job["result"]
+    click.echo(", ".join(f"{result[what]} {what}" for what in importing.COUNTS))
+    if job["errors_url"]:
+        click.echo(f"The rejected rows are at {job['errors_url']}")
+
+
 @main.command()
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable result.")
 @click.option("--tenant", default=None, help="Only this tenant's id.")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import http.client
+import io
 import json
 import time
-from typing import Any
+from typing import IO, Any
 from urllib.parse import urlencode, urlsplit
 
 JSON = dict[str, Any]
@@ -42,9 +43,22 @@ class Client:
             headers["Idempotency-Key"] = key
         target = f"{path}?{urlencode(query)}" if query else path
         content = None if body is None else json.dumps(body).encode()
+        return self._repeated(method, target, content, headers)
+
+    def upload(self, path: str, file: IO[bytes], media_type: str, *, key: str, query: JSON | None = None) -> Any:
+        """Send a file, without holding it in memory."""
+        size = file.seek(0, io.SEEK_END)
+        headers = {"Authorization": f"Bearer {self._token}", "Accept": "application/json", "Idempotency-Key": key}
+        headers |= {"Content-Type": media_type, "Content-Length": str(size)}
+        return self._repeated("POST", f"{path}?{urlencode(query or {})}", file, headers)
+
+    def _repeated(self, method: str, target: str, content: Any, headers: JSON) -> Any:
+        key = headers.get("Idempotency-Key")
         repeatable = key is not None or method == "GET"
         end, pause = time.monotonic() + PATIENCE, 0.25
         while True:
+            if hasattr(content, "seek"):
+                content.seek(0)
             try:
                 status, answer = self._send(method, target, content, headers)
             except (OSError, http.client.HTTPException):

@@ -44,8 +44,7 @@ class Store(Generic[S]):
         columns = ", ".join(f'"{name}"' for name in stored.column_names())
         self.select = f'SELECT {columns} FROM "{self.table}"'
         self._by_id = f"{self.select} WHERE tenant_id = %s AND id = %s"
-        self._insert = f'INSERT INTO "{self.table}" (tenant_id, {columns}) VALUES '
-        self._row = "(" + ", ".join(["%s"] * (len(stored.column_names()) + 1)) + ")"
+        self._insert = stored.insert_sql()
         self._states = {
             name: field.first for name, field in self.record.declared().items() if isinstance(field, f.State)
         }
@@ -288,8 +287,7 @@ class Store(Generic[S]):
         for entity in entities:
             self._begin(work, entity, now)
         references.check(work, self.record, [(entity, None) for entity in entities])
-        parameters = [value for entity in entities for value in (work.tenant, *entity.values())]
-        self._write(work, self._insert + ", ".join([self._row] * len(entities)), parameters)
+        self._write(work, self._insert, [work.tenant, self.stored.rows_json(entities)])
         external.add(work, self.name, entities)
         custom.index(work, self, [(entity, {}) for entity in entities])
         for entity in entities:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from decimal import Decimal
 from typing import Any, ClassVar
 
+import orjson
 from sqlalchemy import Column, ForeignKeyConstraint, Index, MetaData, Table, Uuid, text
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.schema import SchemaItem
 
@@ -124,9 +127,38 @@ class Stored:
     def column_names(cls) -> list[str]:
         return [column.name for mapping in cls.mappings for column in mapping.columns]
 
-    def values(self) -> list[Any]:
-        """The values of `column_names()`, as the driver takes them."""
-        return [value for mapping in self.mappings for value in mapping.into(getattr(self, mapping.name))]
+    @classmethod
+    def insert_sql(cls) -> str:
+        """The statement that inserts rows: its parameters are the tenant and `rows_json` of them."""
+        columns = [column for mapping in cls.mappings for column in mapping.columns]
+        names = ", ".join(f'"{column.name}"' for column in columns)
+        typed = ", ".join(f'"{column.name}" {_type_name(column)}' for column in columns)
+        return (
+            f'INSERT INTO "{cls.table.name}" (tenant_id, {names})'
+            f" SELECT %s::uuid, {names} FROM jsonb_to_recordset(%s::jsonb) AS r({typed})"
+        )
+
+    @classmethod
+    def rows_json(cls, entities: Sequence[Stored]) -> str:
+        """Rows by the names of their columns, as one JSON text: many cost half of what placeholders would."""
+        places = [
+            # SQLAlchemy's names are a subclass of text, which orjson does not take for keys.
+            (mapping.name, mapping.into, [str(one.name) for one in mapping.columns], _is_json(mapping))
+            for mapping in cls.mappings
+        ]
+        rows = []
+        for entity in entities:
+            row: dict[str, Any] = {}
+            for name, into, columns, is_json in places:
+                value = entity.__dict__[name]
+                if value is None:
+                    continue
+                if is_json:
+                    row[columns[0]] = orjson.Fragment(into(value)[0])
+                else:
+                    row.update(zip(columns, into(value), strict=True))
+            rows.append(row)
+        return orjson.dumps(rows, default=_plain).decode()
 
     def wire(self) -> dict[str, Any]:
         """The record's plain JSON."""
@@ -150,12 +182,26 @@ class Stored:
         return state in declared.moves[getattr(self, field)]
 
 
+def _type_name(column: Column[Any]) -> str:
+    return column.type.compile(postgresql.dialect()).partition(" COLLATE")[0]  # type: ignore[no-untyped-call]
+
+
+def _is_json(mapping: Mapping) -> bool:
+    return isinstance(mapping.columns[0].type, JSONB)
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, Decimal):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} is no column's value")
+
+
 def _plan(mappings: tuple[Mapping, ...]) -> tuple[tuple[str, int, int, Callable[[Any], Any] | None], ...]:
     plan, at = [], 0
     for mapping in mappings:
         width = len(mapping.columns)
         field = mapping.field
-        as_it_comes = isinstance(mapping.columns[0].type, JSONB) or type(field).to_wire is f.Field.to_wire
+        as_it_comes = _is_json(mapping) or type(field).to_wire is f.Field.to_wire
         plan.append((mapping.name, at, width, None if as_it_comes else _conversion(mapping)))
         at += width
     return tuple(plan)

@@ -53,6 +53,11 @@ class Payment(Stored, record=contracts.Payment):
     insert_only = True
 
 
+class CreditNote(Stored, record=contracts.CreditNote):
+    insert_only = True
+    __table_args__ = (CheckConstraint("total >= 0", name="total"),)
+
+
 class Target(Stored, record=contracts.Target):
     pass
 

@@ -10,7 +10,7 @@ from chassis.errors import invalid
 from chassis.money import round_half_up, total, zero
 from chassis.records.references import copy_of
 from contracts.values import Amount
-from services.sales.models import Order
+from services.sales.models import CreditNote, Order
 
 HUNDRED = Decimal(100)
 # A quantity and a unit price have up to 21 digits each and a discount 7: their product is still exact, so that it is
@@ -29,21 +29,34 @@ def price(order: Order, work: Work) -> None:
         _price(order, order.currency, work)
 
 
-def _price(order: Order, currency: str, work: Work) -> None:
+def price_credit(note: CreditNote, work: Work) -> None:
+    """As an order is priced, without freight. 422 beyond 15 digits."""
+    with localcontext(EXACT):
+        _price_lines(note, note.currency, work)
+        note.total = total((note.net, note.tax), note.currency)
+        if note.total.amount >= MOST:
+            raise invalid({"total": "Must be below 10^15."})
+
+
+def _price_lines(order: Any, currency: str, work: Work) -> None:
     for index, line in enumerate(order.lines):
         if line.unit_price is None or line.tax_rate is None:
             _from_product(line, index, currency, work)
         if line.unit_price.currency != currency:
-            raise invalid({f"lines.{index}.unit_price.currency": f"The order is in {currency}."})
+            raise invalid({f"lines.{index}.unit_price.currency": f"The document is in {currency}."})
         line.discount_percent = line.discount_percent if line.discount_percent is not None else Decimal(0)
         line.net = round_half_up(
             line.quantity * line.unit_price.amount * (1 - line.discount_percent / HUNDRED), currency
         )
         line.tax = round_half_up(line.net.amount * line.tax_rate / HUNDRED, currency)
-    if order.freight is not None and order.freight.currency != currency:
-        raise invalid({"freight.currency": f"The order is in {currency}."})
     order.net = total((line.net for line in order.lines), currency)
     order.tax = total((line.tax for line in order.lines), currency)
+
+
+def _price(order: Order, currency: str, work: Work) -> None:
+    _price_lines(order, currency, work)
+    if order.freight is not None and order.freight.currency != currency:
+        raise invalid({"freight.currency": f"The order is in {currency}."})
     order.total = total((order.net, order.tax, order.freight or zero(currency)), currency)
     if order.total.amount >= MOST:
         raise invalid({"total": "Must be below 10^15."})

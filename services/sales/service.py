@@ -5,6 +5,7 @@ from __future__ import annotations
 from chassis.service import Service
 from contracts import sales as contracts
 from services.sales import pipeline
+from services.sales.credit_notes import credit_notes
 from services.sales.history import orders
 from services.sales.payments import payments
 from services.sales.pipeline import on_tenant_created, opportunities, pipelines, targets
@@ -16,7 +17,7 @@ class Sales(Service):
     """Pipelines, orders and the money owed for them."""
 
     name = "sales"
-    stores = (pipelines, opportunities, orders, receivables, payments, targets)
+    stores = (pipelines, opportunities, orders, receivables, payments, credit_notes, targets)
     reactions = (on_tenant_created,)
     sagas = (place_order, ship_order, cancel_order)
     asks = (

@@ -36,6 +36,8 @@ def start(work: Work, store: Store[Any], params: JSON) -> JSON:
     mode = params.get("mode") or "create"
     if mode not in MODES:
         raise invalid({"mode": f"Must be one of {', '.join(MODES)}."})
+    if mode == "update" and "update" not in store.record.operations:
+        raise invalid({"mode": f"{store.record.collection} are never changed."})
     saved.may_import(work, store, mode)
     given = saved.get(work, store, params["saved"])["mapping"] if params.get("saved") else params.get("mapping")
     match = params.get("match") or ("id" if mode != "create" else None)

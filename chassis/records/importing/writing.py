@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.exc import DBAPIError
 
-from chassis.errors import Problem
+from chassis.errors import Problem, conflict
 from chassis.ids import derived_id
 from chassis.permissions import covers, read_only, scope
 from chassis.records import patching
@@ -139,8 +139,9 @@ class Writer:
 
     def _update(self, work: Work, items: list[tuple[Document, Any]]) -> list[Verdict]:
         store, context = self._store, work.context
-        # Locked in the order of their ids, as everybody does who locks many.
-        rows = store.where(work, "id = ANY(%s::uuid[])", (sorted(record_id for _, record_id in items),), lock=True)
+        # Locked in the order of their ids, as everybody does who locks many. What is insert-only cannot be locked.
+        lock = "update" in store.record.operations
+        rows = store.where(work, "id = ANY(%s::uuid[])", ([record_id for _, record_id in items],), lock=lock)
         known = {entity.id: entity for entity in rows}
         allowed = scope(context, store.name, "update")
         outcome = []
@@ -160,6 +161,8 @@ class Writer:
         declared = self._store.record.declared()
         if all(_same(declared[name], value, entity.was[name]) for name, value in values.items()):
             return False
+        if "update" not in self._store.record.operations:
+            raise conflict("not_editable", f"A {self._store.record.singular} is never changed.")
         return self._store.edit(work, entity, patch)
 
     def _aligned(self, name: str, value: Any, now: Any) -> Any:

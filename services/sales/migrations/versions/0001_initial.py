@@ -314,6 +314,96 @@ def upgrade() -> None:
     op.create_index("ix_targets_updated_at", "targets", ["tenant_id", "updated_at", "id"], unique=False)
     op.create_index("ix_targets_user_id", "targets", ["tenant_id", "user_id", "id"], unique=False)
     op.create_table(
+        "credit_notes",
+        sa.Column("tenant_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("number", sa.Text(), nullable=True),
+        sa.Column("number_key", sa.Text(collation="C"), nullable=True),
+        sa.Column("account_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("account_name", sa.Text(), nullable=True),
+        sa.Column("order_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("currency", sa.Text(), nullable=False),
+        sa.Column("issued_on", sa.Date(), nullable=False),
+        sa.Column("settled_on", sa.Date(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("lines", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("net", sa.Numeric(), nullable=True),
+        sa.Column("net_currency", sa.Text(), nullable=True),
+        sa.Column("tax", sa.Numeric(), nullable=True),
+        sa.Column("tax_currency", sa.Text(), nullable=True),
+        sa.Column("total", sa.Numeric(), nullable=True),
+        sa.Column("total_currency", sa.Text(), nullable=True),
+        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("created_by", sa.Text(), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("updated_by", sa.Text(), nullable=False),
+        sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("owner_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("team_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("external_ids", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("custom", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.CheckConstraint("total >= 0", name=op.f("ck_credit_notes_total")),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "order_id"], ["orders.tenant_id", "orders.id"], name="fk_credit_notes_order_id"
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_credit_notes")),
+        info={"insert_only": True, "ops": False},
+    )
+    op.create_index("ix_credit_notes_account_id", "credit_notes", ["tenant_id", "account_id", "id"], unique=False)
+    op.create_index("ix_credit_notes_created_at", "credit_notes", ["tenant_id", "created_at", "id"], unique=False)
+    op.create_index("ix_credit_notes_currency", "credit_notes", ["tenant_id", "currency", "id"], unique=False)
+    op.create_index("ix_credit_notes_issued_on", "credit_notes", ["tenant_id", "issued_on", "id"], unique=False)
+    op.create_index("ix_credit_notes_number", "credit_notes", ["tenant_id", "number_key", "id"], unique=False)
+    op.create_index("ix_credit_notes_order_id", "credit_notes", ["tenant_id", "order_id", "id"], unique=False)
+    op.create_index("ix_credit_notes_owner_id", "credit_notes", ["tenant_id", "owner_id", "id"], unique=False)
+    op.create_index(
+        "ix_credit_notes_owner_issued_on",
+        "credit_notes",
+        ["tenant_id", "owner_id", "issued_on", "id"],
+        unique=False,
+        postgresql_where=sa.text("owner_id IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_credit_notes_owner_number",
+        "credit_notes",
+        ["tenant_id", "owner_id", "number_key", "id"],
+        unique=False,
+        postgresql_where=sa.text("owner_id IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_credit_notes_owner_total",
+        "credit_notes",
+        ["tenant_id", "owner_id", "total", "id"],
+        unique=False,
+        postgresql_where=sa.text("owner_id IS NOT NULL"),
+    )
+    op.create_index("ix_credit_notes_team_id", "credit_notes", ["tenant_id", "team_id", "id"], unique=False)
+    op.create_index(
+        "ix_credit_notes_team_issued_on",
+        "credit_notes",
+        ["tenant_id", "team_id", "issued_on", "id"],
+        unique=False,
+        postgresql_where=sa.text("team_id IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_credit_notes_team_number",
+        "credit_notes",
+        ["tenant_id", "team_id", "number_key", "id"],
+        unique=False,
+        postgresql_where=sa.text("team_id IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_credit_notes_team_total",
+        "credit_notes",
+        ["tenant_id", "team_id", "total", "id"],
+        unique=False,
+        postgresql_where=sa.text("team_id IS NOT NULL"),
+    )
+    op.create_index("ix_credit_notes_total", "credit_notes", ["tenant_id", "total", "id"], unique=False)
+    op.create_index("ix_credit_notes_updated_at", "credit_notes", ["tenant_id", "updated_at", "id"], unique=False)
+    op.create_index("uq_credit_notes_number", "credit_notes", ["tenant_id", "number_key"], unique=True)
+    op.create_table(
         "opportunities",
         sa.Column("tenant_id", sa.Uuid(as_uuid=False), nullable=False),
         sa.Column("id", sa.Uuid(as_uuid=False), nullable=False),
@@ -542,4 +632,4 @@ def upgrade() -> None:
         info={"insert_only": True},
     )
     protect(op, "credit_holds", "orders", "pipelines", "targets", "opportunities", "receivables")
-    protect(op, "payments", "receivable_entries", insert_only=True)
+    protect(op, "payments", "credit_notes", "receivable_entries", insert_only=True)
