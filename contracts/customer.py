@@ -212,6 +212,7 @@ transfer = Command(
 complete = Command(
     "customer.activity.complete",
     on=Activity,
+    leads={"open": "completed"},
     request=Outcome,
     errors=("wrong_state",),
     emits=ActivityCompleted,

@@ -48,6 +48,7 @@ replay = Command(
 pause = Command(
     "eventlog.event-subscription.pause",
     on=EventSubscription,
+    leads={"active": "paused"},
     errors=("wrong_state",),
     emits=SubscriptionPaused,
     label=("Pause", "暂停"),
@@ -55,6 +56,7 @@ pause = Command(
 activate = Command(
     "eventlog.event-subscription.activate",
     on=EventSubscription,
+    leads={"paused": "active"},
     errors=("wrong_state",),
     emits=SubscriptionActivated,
     label=("Activate", "启用"),

@@ -203,10 +203,20 @@ TenantCreated = Event("identity.tenant.created", of=Tenant)
 UserDeactivated = Event("identity.user.deactivated", of=User)
 UserActivated = Event("identity.user.activated", of=User)
 deactivate = Command(
-    "identity.user.deactivate", on=User, errors=("wrong_state",), emits=UserDeactivated, label=("Deactivate", "停用")
+    "identity.user.deactivate",
+    on=User,
+    leads={"active": "inactive"},
+    errors=("wrong_state",),
+    emits=UserDeactivated,
+    label=("Deactivate", "停用"),
 )
 activate = Command(
-    "identity.user.activate", on=User, errors=("wrong_state",), emits=UserActivated, label=("Activate", "启用")
+    "identity.user.activate",
+    on=User,
+    leads={"inactive": "active"},
+    errors=("wrong_state",),
+    emits=UserActivated,
+    label=("Activate", "启用"),
 )
 reset_password = Command(
     "identity.user.reset-password", on=User, request=NewPassword, label=("Reset password", "重置密码")

@@ -233,6 +233,7 @@ take_back = Ask("inventory.take-back", request=OrderOnly)
 confirm_purchase = Command(
     "inventory.purchase-order.confirm",
     on=PurchaseOrder,
+    leads={"draft": "confirmed"},
     errors=("wrong_state",),
     emits=PurchaseConfirmed,
     label=("Confirm", "确认"),
@@ -240,6 +241,7 @@ confirm_purchase = Command(
 receive_purchase = Command(
     "inventory.purchase-order.receive",
     on=PurchaseOrder,
+    leads={"confirmed": "received"},
     errors=("wrong_state",),
     emits=PurchaseReceived,
     label=("Receive", "收货"),

@@ -145,25 +145,52 @@ LeadConverted = Event("marketing.lead.converted", of=Lead)
 BalanceUpdated = Event("marketing.point-account.updated", of=PointAccount)
 
 launch = Command(
-    "marketing.campaign.launch", on=Campaign, errors=("wrong_state",), emits=CampaignLaunched, label=("Launch", "启动")
+    "marketing.campaign.launch",
+    on=Campaign,
+    leads={"planned": "running", "paused": "running"},
+    errors=("wrong_state",),
+    emits=CampaignLaunched,
+    label=("Launch", "启动"),
 )
 pause = Command(
-    "marketing.campaign.pause", on=Campaign, errors=("wrong_state",), emits=CampaignPaused, label=("Pause", "暂停")
+    "marketing.campaign.pause",
+    on=Campaign,
+    leads={"running": "paused"},
+    errors=("wrong_state",),
+    emits=CampaignPaused,
+    label=("Pause", "暂停"),
 )
 finish = Command(
-    "marketing.campaign.finish", on=Campaign, errors=("wrong_state",), emits=CampaignFinished, label=("Finish", "结束")
+    "marketing.campaign.finish",
+    on=Campaign,
+    leads={"running": "finished", "paused": "finished"},
+    errors=("wrong_state",),
+    emits=CampaignFinished,
+    label=("Finish", "结束"),
 )
 qualify = Command(
-    "marketing.lead.qualify", on=Lead, errors=("wrong_state",), emits=LeadQualified, label=("Qualify", "确认")
+    "marketing.lead.qualify",
+    on=Lead,
+    leads={"new": "qualified"},
+    errors=("wrong_state",),
+    emits=LeadQualified,
+    label=("Qualify", "确认"),
 )
 disqualify = Command(
     "marketing.lead.disqualify",
     on=Lead,
+    leads={"new": "disqualified", "qualified": "disqualified"},
     request=Disqualify,
     errors=("wrong_state",),
     emits=LeadDisqualified,
     label=("Disqualify", "作废"),
 )
 convert = Command(
-    "marketing.lead.convert", on=Lead, request=Convert, answers=202, errors=("wrong_state",), label=("Convert", "转化")
+    "marketing.lead.convert",
+    on=Lead,
+    leads={"qualified": "converting"},
+    request=Convert,
+    answers=202,
+    errors=("wrong_state",),
+    label=("Convert", "转化"),
 )

@@ -148,6 +148,7 @@ DeliveryFailed = Event("notify.delivery.failed", of=Delivery)
 read = Command(
     "notify.notification.read",
     on=Notification,
+    leads={"unread": "read"},
     errors=("wrong_state",),
     emits=NotificationRead,
     label=("Mark as read", "标为已读"),
@@ -156,10 +157,20 @@ WebhookPaused = Event("notify.webhook.paused", of=Webhook)
 WebhookActivated = Event("notify.webhook.activated", of=Webhook)
 WebhookDisabled = Event("notify.webhook.disabled", of=Webhook)
 pause_webhook = Command(
-    "notify.webhook.pause", on=Webhook, errors=("wrong_state",), emits=WebhookPaused, label=("Pause", "暂停")
+    "notify.webhook.pause",
+    on=Webhook,
+    leads={"active": "paused"},
+    errors=("wrong_state",),
+    emits=WebhookPaused,
+    label=("Pause", "暂停"),
 )
 activate_webhook = Command(
-    "notify.webhook.activate", on=Webhook, errors=("wrong_state",), emits=WebhookActivated, label=("Activate", "启用")
+    "notify.webhook.activate",
+    on=Webhook,
+    leads={"paused": "active", "disabled": "active"},
+    errors=("wrong_state",),
+    emits=WebhookActivated,
+    label=("Activate", "启用"),
 )
 rotate_secret = Command("notify.webhook.rotate-secret", on=Webhook, label=("Rotate the secret", "更换密钥"))
 test_webhook = Command("notify.webhook.test", on=Webhook, errors=("wrong_state",), label=("Send a test", "发送测试"))

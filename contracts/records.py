@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -193,7 +194,7 @@ class Command:
     """A verb on one record, `POST /v1/{collection}/{id}/{verb}`.
 
     `request` is the body's schema (none: an empty or absent body), `errors` the codes a caller must expect, `emits`
-    the event that the change becomes (none: `<record>.updated`). `action` is the grant it asks for.
+    the event that the change becomes (none: `<record>.updated`). `leads` says from which state it leads to which one.
     """
 
     name: str
@@ -203,6 +204,7 @@ class Command:
     errors: tuple[str, ...] = ()
     emits: Event | None = None
     label: f.Label = ("", "")
+    leads: dict[str, str] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         registry.add_command(self)

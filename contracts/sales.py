@@ -261,11 +261,18 @@ OpportunityWon = Event("sales.opportunity.won", of=Opportunity)
 OpportunityLost = Event("sales.opportunity.lost", of=Opportunity)
 
 place = Command(
-    "sales.order.place", on=Order, answers=202, errors=("order_not_draft",), emits=OrderPlaced, label=("Place", "下单")
+    "sales.order.place",
+    on=Order,
+    leads={"draft": "placed"},
+    answers=202,
+    errors=("order_not_draft",),
+    emits=OrderPlaced,
+    label=("Place", "下单"),
 )
 cancel = Command(
     "sales.order.cancel",
     on=Order,
+    leads={"draft": "cancelled", "placed": "cancelled", "confirmed": "cancelled"},
     request=Reason,
     errors=("order_not_cancellable", "order_shipping"),
     emits=OrderCancelled,
@@ -274,6 +281,7 @@ cancel = Command(
 ship = Command(
     "sales.order.ship",
     on=Order,
+    leads={"confirmed": "shipped"},
     request=Ship,
     answers=202,
     errors=("order_not_confirmed", "order_shipping"),
@@ -288,11 +296,17 @@ move = Command(
     label=("Move", "推进"),
 )
 win = Command(
-    "sales.opportunity.win", on=Opportunity, errors=("wrong_state",), emits=OpportunityWon, label=("Win", "赢单")
+    "sales.opportunity.win",
+    on=Opportunity,
+    leads={"open": "won"},
+    errors=("wrong_state",),
+    emits=OpportunityWon,
+    label=("Win", "赢单"),
 )
 lose = Command(
     "sales.opportunity.lose",
     on=Opportunity,
+    leads={"open": "lost"},
     request=Reason,
     errors=("wrong_state",),
     emits=OpportunityLost,

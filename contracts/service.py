@@ -93,28 +93,50 @@ RequestClosed = Event("service.request.closed", of=Request)
 assign = Command(
     "service.request.assign",
     on=Request,
+    leads={"new": "assigned", "assigned": "assigned", "held": "assigned"},
     request=Assign,
     errors=("wrong_state",),
     emits=RequestAssigned,
     label=("Assign", "指派"),
 )
 hold = Command(
-    "service.request.hold", on=Request, errors=("wrong_state",), emits=RequestHeld, label=("Put on hold", "挂起")
+    "service.request.hold",
+    on=Request,
+    leads={"assigned": "held"},
+    errors=("wrong_state",),
+    emits=RequestHeld,
+    label=("Put on hold", "挂起"),
 )
 resume = Command(
-    "service.request.resume", on=Request, errors=("wrong_state",), emits=RequestResumed, label=("Resume", "恢复")
+    "service.request.resume",
+    on=Request,
+    leads={"held": "assigned"},
+    errors=("wrong_state",),
+    emits=RequestResumed,
+    label=("Resume", "恢复"),
 )
 resolve = Command(
     "service.request.resolve",
     on=Request,
+    leads={"new": "resolved", "assigned": "resolved", "held": "resolved"},
     request=Resolve,
     errors=("wrong_state",),
     emits=RequestResolved,
     label=("Resolve", "解决"),
 )
 reopen = Command(
-    "service.request.reopen", on=Request, errors=("wrong_state",), emits=RequestReopened, label=("Reopen", "重新打开")
+    "service.request.reopen",
+    on=Request,
+    leads={"resolved": "assigned"},
+    errors=("wrong_state",),
+    emits=RequestReopened,
+    label=("Reopen", "重新打开"),
 )
 close = Command(
-    "service.request.close", on=Request, errors=("wrong_state",), emits=RequestClosed, label=("Close", "关闭")
+    "service.request.close",
+    on=Request,
+    leads={"resolved": "closed"},
+    errors=("wrong_state",),
+    emits=RequestClosed,
+    label=("Close", "关闭"),
 )

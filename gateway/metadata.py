@@ -1,28 +1,36 @@
-"""`GET /v1/metadata`: every collection and what the caller may do with it, enough to draw lists and forms."""
+"""`GET /v1/metadata`: every collection and what the caller may do with it, enough to draw lists and forms.
+
+The tenant's custom fields and numbering rules are asked of identity. Labels come in both languages, with the one that
+`Accept-Language` asks for beside them; the `ETag` changes with anything that the caller would see.
+"""
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import falcon
+import orjson
 
 from chassis.context import Context
 from chassis.errors import not_found
-from chassis.permissions import scope
+from chassis.permissions import hidden, read_only, scope
 from contracts.documents.metadata import collection_metadata
 from contracts.records import Record
 from contracts.registry import Registry
-from gateway import answers, parameters
+from gateway import languages, parameters
+from gateway.rpc import Services
 
 JSON = dict[str, Any]
 
 # Bulk and upsert ask for the grants of the writes that they consist of.
 WRITES = ("create", "update", "delete", "restore")
+CUSTOM, NUMBERING = "identity.custom-field", "identity.numbering-rule"
 
 
 class Metadata:
-    def __init__(self, registry: Registry) -> None:
-        self._collections = registry.collections
+    def __init__(self, registry: Registry, services: Services) -> None:
+        self._collections, self._services = registry.collections, services
         self._actions = {
             record.record_name: (
                 "read",
@@ -35,15 +43,45 @@ class Metadata:
     def list(self, req: falcon.Request, resp: falcon.Response) -> None:
         parameters.none(req)
         caller = req.context.caller
-        answers.send_json(resp, {"items": [self._describe(record, caller) for record in self._collections.values()]})
+        defined = self._definitions(caller)
+        _send(req, resp, {"items": [self._describe(record, caller, defined) for record in self._collections.values()]})
 
     def one(self, req: falcon.Request, resp: falcon.Response, collection: str) -> None:
         parameters.none(req)
         record = self._collections.get(collection)
         if record is None:
             raise not_found("collection")
-        answers.send_json(resp, self._describe(record, req.context.caller))
+        caller = req.context.caller
+        _send(req, resp, self._describe(record, caller, self._definitions(caller)))
 
-    def _describe(self, record: type[Record], caller: Context) -> JSON:
+    def _definitions(self, caller: Context) -> JSON:
+        body: JSON = self._services.ask(caller, "identity", "identity.definitions", {})["body"]
+        return body
+
+    def _describe(self, record: type[Record], caller: Context, defined: JSON) -> JSON:
         name = record.record_name
-        return collection_metadata(record, {action: scope(caller, name, action) for action in self._actions[name]})
+        custom, rules = (
+            [one for one in defined.get(kind, ()) if one["applies_to"] == record.collection]
+            for kind in (CUSTOM, NUMBERING)
+        )
+        return collection_metadata(
+            record,
+            {action: scope(caller, name, action) for action in self._actions[name]},
+            hidden=hidden(caller, name),
+            read_only=read_only(caller, name),
+            custom=custom,
+            numbering=rules[0] if rules else None,
+        )
+
+
+def _send(req: falcon.Request, resp: falcon.Response, body: JSON) -> None:
+    language = languages.asked(req)
+    data = orjson.dumps(languages.labelled(body, language))
+    etag = hashlib.sha256(data).hexdigest()[:32]
+    languages.answered(resp, language)
+    resp.set_header("ETag", f'"{etag}"')
+    known = (req.get_header("If-None-Match") or "").replace("W/", "")
+    if known == "*" or f'"{etag}"' in known.split(", "):
+        resp.status = 304
+        return
+    resp.data = data

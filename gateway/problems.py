@@ -11,6 +11,7 @@ import orjson
 
 from chassis.bus.ports import BusUnavailable, OutcomeUnknown
 from chassis.errors import Problem, unavailable
+from gateway import languages
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +48,10 @@ def answer(req: falcon.Request, resp: falcon.Response, error: Exception, params:
     resp.stream = None
     resp.text = None
     resp.content_type = "application/problem+json"
-    resp.data = orjson.dumps(document(problem, req.path, correlation_id))
+    members = document(problem, req.path, correlation_id)
+    language = languages.asked(req)
+    languages.answered(resp, language)
+    resp.data = orjson.dumps(languages.problem(members) if language == "zh" else members)
 
 
 def document(problem: Problem, instance: str, correlation_id: str) -> dict[str, Any]:

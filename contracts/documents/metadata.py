@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from marshmallow import missing
 
 from contracts import fields as f
+from contracts.custom import PREFIX, SORTABLE, field_of
 from contracts.documents.schemas import filterable, orderable, sortable
 from contracts.records import Part, Record
 from contracts.registry import Registry, registry
 
 JSON = dict[str, Any]
+EXPORT_FORMATS = ("csv", "xlsx", "jsonl")
+MOST_COLUMNS = 7
 
 
 def collection_metadata(
-    record: type[Record], context_actions: Mapping[str, str], declared: Registry = registry
+    record: type[Record],
+    context_actions: Mapping[str, str],
+    declared: Registry = registry,
+    *,
+    hidden: Collection[str] = (),
+    read_only: Collection[str] = (),
+    custom: Sequence[JSON] = (),
+    numbering: JSON | None = None,
 ) -> JSON:
-    """One collection: its fields, commands and queries.
+    """One collection: its fields, commands and queries, as one principal may use them.
+
+    `custom` and `numbering` are the tenant's own definitions: custom fields and the numbering rule of this collection.
 
     What is not `indexed` filters and sorts within a row budget.
     `context_actions` says what the asking principal may do, `{"update": "own", "place": "all"}`: action to scope.
@@ -26,9 +38,12 @@ def collection_metadata(
     filters, sorts, orders = filterable(record), sortable(record), orderable(record)
     fields = []
     for name, field in record.declared().items():
+        if name in hidden:
+            continue
         fields.append(
             {
                 **field_metadata(name, field),
+                "writable": _writable(field, name in read_only, context_actions),
                 "filters": list(field.operators),
                 "sort": name in orders,
                 "indexed": {"filter": name in filters, "sort": name in sorts},
@@ -44,20 +59,90 @@ def collection_metadata(
         "operations": sorted(record.operations),
         "title": record.title_field,
         "subtitle": list(record.subtitle_fields),
+        "columns": [name for name in _columns(record) if name not in hidden],
+        "number": _number(record, numbering),
         "fields": fields,
+        "custom_fields": [
+            custom_metadata(definition, f"{PREFIX}{definition['name']}" in read_only, context_actions)
+            for definition in sorted(custom, key=lambda one: (one["position"], one["name"]))
+            if definition["active"] and not {PREFIX + definition["name"], "custom"} & set(hidden)
+        ],
         "commands": [
             {
                 "name": command.verb,
                 "label": label(command.label),
                 "answers": command.answers,
                 "errors": list(command.errors),
+                "leads": dict(command.leads),
                 "fields": _part_fields(command.request) if command.request else [],
             }
             for command in declared.commands_of(record)
         ],
         "queries": [query.path for query in declared.queries_of(record)],
+        "import": _importable(record, hidden, read_only) if "import" in record.operations else None,
+        "export": {"formats": list(EXPORT_FORMATS)} if "export" in record.operations else None,
         "access": dict(context_actions),
     }
+
+
+def custom_metadata(definition: JSON, guarded: bool, access: Mapping[str, str]) -> JSON:
+    """A custom field, described like a declared one; its value stands in `custom` under `key`."""
+    made = field_of(definition)
+    described = field_metadata(PREFIX + definition["name"], made)
+    if definition["default"] is not None:
+        described["default"] = definition["default"]
+    if definition["type"] in ("number", "money"):
+        described |= {"least": definition["min"], "most": definition["max"]}
+    return {
+        **described,
+        "key": definition["name"],
+        "required": definition["required"],
+        "writable": _writable(made, guarded, access),
+        "filters": list(made.operators) if made.filter or not isinstance(made, f.Choices) else [],
+        "sort": definition["type"] in SORTABLE,
+        "indexed": {"filter": made.filter, "sort": made.sort},
+        "search": made.search,
+        "pii": False,
+    }
+
+
+def _writable(field: f.Field, guarded: bool, access: Mapping[str, str]) -> JSON:
+    """When this principal may write the field: never, at creation, afterwards."""
+    free = not field.computed and not guarded
+    return {
+        "create": free and access.get("create", "none") != "none",
+        "update": free and not field.once and access.get("update", "none") != "none",
+    }
+
+
+def _columns(record: type[Record]) -> list[str]:
+    """The columns of a list that nobody has chosen yet: who it is, what state it is in, what it is worth, when."""
+    declared = record.declared()
+    named = ["number", record.title_field, *record.subtitle_fields]
+    kinds: tuple[type[f.Field], ...] = (f.State, f.Choice, f.Money, f.Date, f.Ref)
+    named += [name for kind in kinds for name, field in declared.items() if isinstance(field, kind) and field.filter]
+    chosen = [name for name in dict.fromkeys(named) if name in declared and name != "id"]
+    return [*chosen[:MOST_COLUMNS], "updated_at"]
+
+
+def _number(record: type[Record], rule: JSON | None) -> JSON | None:
+    if not record.number_pattern:
+        return None
+    known = rule or {"pattern": record.number_pattern, "scope": "year", "gaps": "none"}
+    return {name: known[name] for name in ("pattern", "scope", "gaps")}
+
+
+def _importable(record: type[Record], hidden: Collection[str], read_only: Collection[str]) -> JSON:
+    """The columns that an import fills; a header may be the name or either label."""
+    columns = []
+    for name, field in record.declared().items():
+        if field.computed or name in hidden or name in read_only or isinstance(field, (f.Document, f.StringMap)):
+            continue
+        if isinstance(field, (f.Parts, f.Embedded)):
+            columns += [f"{name}.{inner}" for inner, one in field.part.declared().items() if not one.computed]
+        else:
+            columns.append(name)
+    return {"columns": columns, "modes": ["create", "update", "upsert"]}
 
 
 def field_metadata(name: str, field: f.Field) -> JSON:
@@ -74,7 +159,7 @@ def field_metadata(name: str, field: f.Field) -> JSON:
     }
     if field.default is not missing:
         described["default"] = field.default() if callable(field.default) else field.to_wire(field.default)
-    if isinstance(field, f.Choice):
+    if isinstance(field, (f.Choice, f.Choices)):
         described["choices"] = [{"value": value, "label": label(words)} for value, words in field.choices.items()]
     if isinstance(field, f.State):
         described["first"] = field.first
@@ -82,11 +167,26 @@ def field_metadata(name: str, field: f.Field) -> JSON:
     if isinstance(field, f.Ref) and field.target:
         described["target"] = field.target
         described["target_collection"] = collection_of(field.target)
+        described["lookup"] = _lookup(field.target)
+        described["expand"] = name.removesuffix("_id") if name.endswith("_id") else None
     if isinstance(field, (f.Parts, f.Embedded)):
         described["fields"] = _part_fields(field.part)
     if isinstance(field, f.Texts):
         described["of"] = kind(field.of)
     return described
+
+
+def _lookup(target: str) -> JSON | None:
+    """How to find the record that is meant: by words in search where its title is searched, else by a filter."""
+    record = registry.records.get(target)
+    if record is None:
+        return None
+    title = record.declared()[record.title_field]
+    return {
+        "search": f"/v1/search?types={record.singular}&q=" if title.search else None,
+        "filter": f"/v1/{record.collection}?{record.title_field}.contains=" if "contains" in title.operators else None,
+        "title": record.title_field,
+    }
 
 
 def kind(field: f.Field) -> str:

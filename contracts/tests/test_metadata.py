@@ -7,6 +7,7 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
+from contracts import fields as f
 from contracts.documents.metadata import collection_metadata
 from contracts.documents.openapi import openapi
 from contracts.registry import registry
@@ -70,9 +71,56 @@ def test_a_command_tells_what_it_asks_for() -> None:
         "label": {"en": "Place", "zh": "下单"},
         "answers": 202,
         "errors": ["order_not_draft"],
+        "leads": {"draft": "placed"},
         "fields": [],
     }
 
 
 def test_what_the_caller_may_do_is_handed_on() -> None:
     assert ORDER["access"] == {"update": "own", "place": "all"}
+
+
+@pytest.mark.parametrize("command", sorted(registry.commands))
+def test_a_command_leads_where_the_state_machine_allows(command: str) -> None:
+    declared = registry.commands[command]
+    moves = [field.moves for field in declared.on.declared().values() if isinstance(field, f.State)]
+    assert all(any(to in machine[state] for machine in moves) for state, to in declared.leads.items())
+
+
+def test_what_is_hidden_is_missing_and_what_is_read_only_says_so() -> None:
+    masked = collection_metadata(
+        registry.collections["orders"], {"create": "all", "update": "own"}, hidden={"total"}, read_only={"freight"}
+    )
+    fields = {field["name"]: field for field in masked["fields"]}
+    assert "total" not in fields and "total" not in masked["columns"]
+    assert fields["freight"]["writable"] == {"create": False, "update": False}
+    assert fields["currency"]["writable"] == {"create": True, "update": True}
+    assert fields["history"]["writable"] == {"create": True, "update": False}
+
+
+def test_a_tenants_custom_fields_are_described_like_the_others() -> None:
+    definition = {
+        "name": "colour",
+        "type": "choice",
+        "label": {"en": "Colour", "zh": None},
+        "help": None,
+        "active": True,
+    }
+    definition |= {"position": 1, "required": True, "default": "red", "indexed": True, "searchable": False}
+    definition |= {"choices": [{"value": "red", "label": {"en": "Red", "zh": "红"}}], "min": None, "max": None}
+    orders = registry.collections["orders"]
+    [found] = collection_metadata(orders, {"create": "all"}, custom=[definition])["custom_fields"]
+    assert (found["name"], found["key"], found["type"]) == ("custom.colour", "colour", "choice")
+    assert (found["required"], found["default"], found["filters"][0]) == (True, "red", "eq")
+    assert found["label"] == {"en": "Colour", "zh": "Colour"}
+    for gone in ({"hidden": {"custom.colour"}}, {"hidden": {"custom"}}):
+        assert collection_metadata(orders, {}, custom=[definition], **gone)["custom_fields"] == []
+    assert collection_metadata(orders, {}, custom=[{**definition, "active": False}])["custom_fields"] == []
+
+
+def test_numbers_import_and_export_are_told() -> None:
+    assert ORDER["number"] == {"pattern": "SO-{year}-{seq:05}", "scope": "year", "gaps": "none"}
+    assert {"account_id", "lines.quantity", "ship_to.city"} <= set(ORDER["import"]["columns"])
+    assert "total" not in ORDER["import"]["columns"]
+    assert ORDER["export"]["formats"] == ["csv", "xlsx", "jsonl"]
+    assert FIELDS["account_id"]["lookup"]["search"] == "/v1/search?types=account&q="

@@ -281,7 +281,7 @@ def test_metadata_says_what_this_caller_may_do(client, bus):
         "cancel": "all",
         "ship": "all",
     }
-    assert order["label"] == {"en": "Order", "zh": "订单"}
+    assert order["label"] == {"en": "Order", "zh": "订单", "text": "Order"}
     names = [item["collection"] for item in client.simulate_get("/v1/metadata").json["items"]]
     assert "accounts" in names
     assert client.simulate_get("/v1/metadata/unicorns").json["code"] == "not_found"
