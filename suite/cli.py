@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from contracts.registry import SERVICES
+from suite import commands
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -431,6 +432,8 @@ def _number(name: str, default: int) -> int:
         raise click.ClickException(f"{name}: must be a port number, not {given!r}.")
     return int(given)
 
+
+commands.add_to(main, _check_settings)
 
 if __name__ == "__main__":
     main()
