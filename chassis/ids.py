@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import re
 import uuid
@@ -17,6 +18,11 @@ GENERATED_KEY = "request "
 
 def new_id() -> str:
     return str(uuid7())
+
+
+def made_at(identifier: str) -> dt.datetime:
+    """When a UUIDv7 was made; of any other id the answer means nothing."""
+    return dt.datetime.fromtimestamp(int(identifier.replace("-", "")[:12], 16) / 1000, dt.UTC)
 
 
 def derived_id(*parts: str) -> str:

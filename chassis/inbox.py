@@ -32,8 +32,11 @@ from sqlalchemy import (
 from chassis.context import Context
 from chassis.database import Work
 from chassis.errors import Problem
+from chassis.ids import made_at
 
 if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
     from chassis.database import Database
 
 JSON = dict[str, Any]
@@ -46,6 +49,11 @@ PROBES = 5
 SPARED_WAIT = 6
 """While most attempts fail from outside, the next one comes after about half a minute: as after six attempts."""
 LONGEST_SPARED = dt.timedelta(days=1)
+
+
+def hour_of(identifier: str) -> str:
+    """SQL for the hour since 1970 in which a UUIDv7 was made: it begins with its milliseconds (RFC 9562)."""
+    return f"(('x' || left(replace({identifier}::text, '-', ''), 12))::bit(48)::bigint / 3600000)"
 
 
 _PARKED = "SELECT 1 FROM inbox WHERE tenant_id = %s AND state = 'parked'"
@@ -115,6 +123,8 @@ def accept_all(database: Database, deliveries: Sequence[Delivery]) -> None:
 
     Where one of them fails, or anything of the tenant is parked, each gets a transaction of its own instead.
     """
+    oldest = database.clock.now() - dt.timedelta(days=KEPT_DAYS - 1)
+    deliveries = [one for one in deliveries if made_at(one.event_id) > oldest or not _settled(database, one)]
     if len(deliveries) > 1:
         try:
             with database.work(deliveries[0].context) as work:
@@ -132,6 +142,21 @@ def accept_all(database: Database, deliveries: Sequence[Delivery]) -> None:
             log.info("a batch of %d is taken one by one: %r", len(deliveries), error)
     for delivery in deliveries:
         accept(database, delivery)
+
+
+def _settled(database: Database, delivery: Delivery) -> bool:
+    """Whether an old event came in an hour that was sealed: it had its effect, even if its row is gone since.
+
+    Without this an old event that is published again, for a subscriber that was restored, would take effect anew in
+    all others.
+    """
+    with database.reading(delivery.context) as work:
+        return bool(
+            work.rows(
+                f"SELECT 1 FROM sealed WHERE consumer = %s AND source = %s AND hour = {hour_of('%s')}",
+                (delivery.consumer, delivery.kind.split(".", 1)[0], delivery.event_id),
+            )
+        )
 
 
 def _note(work: Work, deliveries: Sequence[Delivery]) -> set[tuple[str, str]]:
@@ -307,3 +332,17 @@ def bury(database: Database, queue: str, raw: bytes, headers: JSON, reason: str)
             "INSERT INTO dead_letters (queue, raw, headers, reason) VALUES (%s, %s, %s, %s)",
             (queue, raw, str(headers), reason),
         )
+
+
+def tidy(connection: Connection, now: dt.datetime) -> None:
+    """Let go of rows that were done thirty days ago; of events only those of sealed hours (`chassis.reconcile`).
+
+    The seal says that they came, so they are not taken for missing, nor taken in again.
+    """
+    connection.exec_driver_sql(
+        "DELETE FROM inbox WHERE state IN ('done', 'discarded') AND received_at < %s"
+        " AND (consumer IN ('asks', 'replies') OR EXISTS (SELECT 1 FROM sealed AS s"
+        "  WHERE s.tenant_id = inbox.tenant_id AND s.consumer = inbox.consumer"
+        f"  AND s.source = split_part(inbox.type, '.', 1) AND s.hour = {hour_of('inbox.event_id')}))",
+        (now - dt.timedelta(days=KEPT_DAYS),),
+    )

@@ -20,7 +20,7 @@ from alembic.operations import Operations
 from sqlalchemy import MetaData, create_engine
 from sqlalchemy.engine import Connection
 
-from chassis import blobs, changes, idempotency, inbox, jobs, numbering, operators, saga_log, timers
+from chassis import blobs, changes, idempotency, inbox, jobs, numbering, operators, reconcile, saga_log, timers
 from chassis.records import bulkjobs, custom, external, metadata_of, references
 from chassis.records.importing import outcomes as import_outcomes
 from chassis.records.importing import saved as import_mappings
@@ -37,7 +37,7 @@ def define_common(metadata: MetaData) -> None:
     if "changes" not in metadata.tables:
         for room in (
             changes, inbox, idempotency, saga_log, timers, numbering, external, references, custom, jobs,
-            bulkjobs, blobs, operators,
+            bulkjobs, blobs, operators, reconcile,
         ):  # fmt: skip
             room.define(metadata)
         for importing in (import_outcomes, import_mappings):
@@ -155,7 +155,7 @@ def install_common(op: Operations) -> None:
     )
     op.execute("CREATE TRIGGER announce AFTER INSERT ON unsent FOR EACH STATEMENT EXECUTE FUNCTION announce_unsent()")
     protect(op, "changes", "operations", insert_only=True)
-    protect(op, "unsent", "inbox", "sagas", "timers", "idempotency", "jobs", "blob_holds", ops=True)
+    protect(op, "unsent", "inbox", "sagas", "timers", "idempotency", "jobs", "blob_holds", "sealed", ops=True)
     protect(
         op,
         "counters",

@@ -86,6 +86,8 @@ class Service:
     """Of its queues: raised when their arguments change, so that `guanxi migrate` makes new ones."""
     batch: ClassVar[Callable[[Any, list[JSON]], None] | None] = None
     """A heavy reader takes every event, many at a time, instead of reactions."""
+    held: ClassVar[str] = ""
+    """For a heavy reader that keeps every event: SQL that selects `tenant_id`, `source` and `event_id` of those."""
 
 
 class Runtime:
@@ -333,10 +335,7 @@ class Runtime:
                 "DELETE FROM idempotency WHERE at < %s AND starts_with(key, %s)",
                 (now - dt.timedelta(minutes=idempotency.GENERATED_KEPT_MINUTES), GENERATED_KEY),
             )
-            connection.exec_driver_sql(
-                "DELETE FROM inbox WHERE state IN ('done', 'discarded') AND received_at < %s",
-                (now - dt.timedelta(days=inbox.KEPT_DAYS),),
-            )
+            inbox.tidy(connection, now)
             jobs.forget(connection, now)
         if self.blobs is not None:
             blobs.sweep(self.blobs, self.database, self.name, now)

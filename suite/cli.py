@@ -342,11 +342,12 @@ def import_file(
 @main.command()
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable result.")
 @click.option("--tenant", default=None, help="Only this tenant's id.")
-def check(as_json: bool, tenant: str | None) -> None:
+@click.option("--repair", is_flag=True, help="First publish again what subscribers miss, in all tenants.")
+def check(as_json: bool, tenant: str | None, repair: bool) -> None:
     """Check that the databases agree: stock, receivables, events, sagas, tenants. Exit code 1 if they do not."""
     from suite.check import command
 
-    sys.exit(command.run(_check_settings(), as_json=as_json, tenant=tenant, say=click.echo))
+    sys.exit(command.run(_check_settings(), as_json=as_json, tenant=tenant, say=click.echo, mend=repair))
 
 
 @main.group()

@@ -17,6 +17,7 @@ class EventLog(Service):
     name = "eventlog"
     stores = (subscriptions.subscriptions,)
     batch = log.append
+    held = "SELECT tenant_id, split_part(type, '.', 1) AS source, id AS event_id FROM events"
     methods = {
         "eventlog.feed": feed,
         "eventlog.heads": heads,

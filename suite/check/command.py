@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 import orjson
 
 from contracts.values import is_uuid
-from suite.check import delivery, effects, index, money, orders, report, stock, tenants, versions, work
+from suite.check import delivery, effects, index, money, orders, repair, report, stock, tenants, versions, work
 from suite.check.rules import PAUSES, Result, Rule, examine
 from suite.check.sources import Settings, Sources, Unreachable
 
@@ -27,15 +27,26 @@ RULES: tuple[Rule, ...] = (
 )
 
 
-def run(settings: Settings, *, as_json: bool, tenant: str | None, say: Callable[[str], None]) -> int:
-    """Check all tenants or one. Returns 0 where all holds, 1 where something does not, 2 where nobody can say."""
+def run(
+    settings: Settings, *, as_json: bool, tenant: str | None, say: Callable[[str], None], mend: bool = False
+) -> int:
+    """Check all tenants or one. Returns 0 where all holds, 1 where something does not, 2 where nobody can say.
+
+    `mend` first publishes again what subscribers miss, which is looked for in all tenants.
+    """
     try:
+        repaired = repair.repair(settings) if mend else None
         results = check(settings, tenant)
     except Unreachable as error:
         message = f"Not checked: {error}"
         say(orjson.dumps({"clean": None, "error": message}).decode() if as_json else message)
         return NOT_CHECKED
-    say(report.as_json(results) if as_json else report.as_text(results, colour=sys.stdout.isatty()))
+    if as_json:
+        say(report.as_json(results, repaired))
+    else:
+        if repaired is not None:
+            say(report.repaired_as_text(repaired))
+        say(report.as_text(results, colour=sys.stdout.isatty()))
     return CLEAN if report.clean(results) else VIOLATED
 
 

@@ -141,7 +141,9 @@ def nothing_dead(look: Look) -> Seen:
         if look.tenant is None:
             # What could not be read belongs to no tenant that one could name.
             letters = look.catalogue(
-                service, "SELECT id, queue, left(reason, 200) AS reason FROM dead_letters ORDER BY id"
+                service,
+                "SELECT id, queue, left(reason, 200) AS reason FROM dead_letters"
+                " WHERE discarded_at IS NULL ORDER BY id",
             )
             faults = [
                 Fault(None, service, f"dead letter {letter.id} of {letter.queue}", letter.reason) for letter in letters

@@ -21,16 +21,20 @@ def searched() -> list[str]:
     )
 
 
-@rule("I10", "the index holds each living record in its version, and no deleted one", moving=True)
-def documents(look: Look) -> Seen:
-    living = [
+def living() -> list[Side]:
+    """Every record that the index must hold, by its version."""
+    return [
         Side(
             record.split(".", 1)[0],
             f"SELECT tenant_id, id || ' {record} ' || version AS key FROM {table_of(record)} WHERE deleted_at IS NULL",
         )
         for record in searched()
     ]
-    rows, missing, extra = look.compare(living, [DOCUMENTS])
+
+
+@rule("I10", "the index holds each living record in its version, and no deleted one", moving=True)
+def documents(look: Look) -> Seen:
+    rows, missing, extra = look.compare(living(), [DOCUMENTS])
     wanted, indexed = _versions(missing), _versions(extra)
     faults = []
     for tenant, name in sorted(wanted.keys() | indexed.keys()):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from rich.console import Console
@@ -13,6 +13,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from suite.check.rules import Result
+
+if TYPE_CHECKING:
+    from suite.check.repair import Repaired
 
 SHOWN = 10
 COLOURS = {"ok": "green", "violated": "bold red", "not checked": "yellow"}
@@ -43,8 +46,49 @@ def document(results: Sequence[Result]) -> dict[str, Any]:
     }
 
 
-def as_json(results: Sequence[Result]) -> str:
-    return orjson.dumps(document(results), option=orjson.OPT_INDENT_2).decode()
+def as_json(results: Sequence[Result], repaired: Repaired | None = None) -> str:
+    """The document of a check, with `repaired` before it where something was to be repaired."""
+    mended = {"repaired": repaired_document(repaired)} if repaired is not None else {}
+    return orjson.dumps({**mended, **document(results)}, option=orjson.OPT_INDENT_2).decode()
+
+
+def repaired_document(repaired: Repaired) -> dict[str, Any]:
+    """`{"hours", "sealed", "published", "indexed", "differences": […], "left": […]}`: differences by hour and
+    subscriber, each with the ids of events that are `missing` there and those `unknown` to their source."""
+    found = repaired.report
+    return {
+        "hours": found.hours,
+        "sealed": found.sealed,
+        "published": found.published,
+        "indexed": repaired.indexed,
+        "differences": [asdict(one) for one in found.differences],
+        "left": [asdict(one) for one in repaired.left],
+    }
+
+
+def repaired_as_text(repaired: Repaired) -> str:
+    """Every differing hour in a line, and what came of it."""
+    found = repaired.report
+    lines = [
+        f"{one.service} {one.consumer}: of {one.source} at {one.at:%Y-%m-%d %H}:00 UTC "
+        + (one.says or f"{len(one.missing):,} are missing and {len(one.unknown):,} are unknown to {one.source}")
+        + f" (tenant {one.tenant})"
+        for one in found.differences
+    ]
+    lines.append(
+        f"{found.hours:,} hours were compared and {found.sealed:,} newly sealed; {found.published:,} events were"
+        f" published again, {repaired.indexed:,} records for the index."
+    )
+    missing = sum(len(one.missing) for one in repaired.left)
+    unknown = {event for one in repaired.left for event in one.unknown}
+    if missing:
+        lines.append(f"{missing:,} have not arrived yet: is every relay and every reader running?")
+    if unknown:
+        lines.append(
+            f"{len(unknown):,} events are unknown to the service that sent them: it was restored to a time before"
+            " them. They are in the event log; nothing was done about them."
+        )
+    return "\n".join(lines) + "\n"
 
 
 def as_text(results: Sequence[Result], *, width: int = 110, colour: bool = False) -> str:

@@ -2,41 +2,52 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shlex
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import click
+from click.testing import CliRunner
+
 from chassis.ids import new_id
+from chassis.testing import SECRET
 from services.notify.tests.helpers import publish, user
+from suite import commands
 
 PAGE = Path(__file__).parents[2] / "docs" / "operations.md"
 
 
-def statement(start: str) -> str:
-    """The SQL in code style on the page that begins with this."""
-    found = re.findall(rf"`({start}[^`]+)`", PAGE.read_text("utf-8"))
-    assert len(found) == 1
-    text: str = found[0]
-    return text
+def command(start: str) -> list[str]:
+    """The first command in code style on the page that begins with this, in words."""
+    text = re.sub(r"\s+", " ", PAGE.read_text("utf-8"))
+    return shlex.split(re.findall(rf"`guanxi ({start}[^`]*)`", text)[0])
 
 
-def test_a_dead_event_is_shown_and_runs_again_by_the_statements_of_the_page(suite_of: Callable[..., Any]) -> None:
+def test_a_dead_event_is_shown_and_runs_again_by_the_commands_of_the_page(
+    suite_of: Callable[..., Any], databases: Any
+) -> None:
     suite = suite_of("notify")
     nancy = new_id()
     publish(suite, "sales.order.confirmed", {"number": "SO-1", "owner_id": nancy})
     suite.settle()
-    runtime = suite.runtime("notify")
-    with runtime.database.operations() as connection:
-        (dead,) = connection.exec_driver_sql(
-            f"{statement('SELECT consumer')} AND tenant_id = %s", (suite.tenant,)
-        ).all()
-    assert (dead.consumer, dead.attempts) == ("on_order_confirmed", 12)
-    assert dead.error.startswith("waits: ")
+    guanxi = click.Group()
+    commands.add_to(guanxi, lambda: SimpleNamespace(database_url=databases.url, context_key=SECRET))
+
+    def run(*words: str) -> str:
+        done = CliRunner().invoke(guanxi, list(words), catch_exceptions=False)
+        assert done.exit_code == 0, done.output
+        return str(done.output)
+
+    (dead,) = json.loads(run(*command("inbox list"), "--service", "notify", "--tenant", suite.tenant, "--json"))
+    assert (dead["consumer"], dead["attempts"]) == ("on_order_confirmed", 12)
+    shown = [{"sales": "notify", "42": dead["id"]}.get(word, word) for word in command("inbox show")]
+    assert "waits: " in run(*shown)
     user(suite, id=nancy)
-    with runtime.database.operations() as connection:
-        again = statement("UPDATE inbox").replace("now()", "%s").replace("…", "tenant_id = %s")
-        assert connection.exec_driver_sql(again, (suite.clock.now(), suite.tenant)).rowcount == 1
+    run(*({"sales": "notify", "42": dead["id"]}.get(word, word) for word in command("inbox replay")))
     suite.settle()
     assert [one["user_id"] for one in suite.list("notify.notification")] == [nancy]
     assert suite.dead() == []
