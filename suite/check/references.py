@@ -23,9 +23,16 @@ APART = {
     ("unsent", "record_id"), ("changes", "record_id"), ("events", "record_id"), ("sagas", "record_id"),
     ("documents", "owner_id"), ("documents", "team_id"), ("words", "owner_id"), ("words", "team_id"),
     ("events", "owner_id"), ("events", "team_id"),
+    # Jobs are no records, and what they were about may be purged before they are forgotten.
+    "job_id", ("job_items", "record_id"),
 }  # fmt: skip
 # Tables whose rows say themselves of which record their id is: `(table, column of the id)`.
-TYPED = (("external_ids", "record_id"), ("account_facts", "record_id"), ("copies", "id"))
+TYPED = (
+    ("external_ids", "record_id"),
+    ("account_facts", "record_id"),
+    ("copies", "id"),
+    ("custom_values", "record_id"),
+)
 
 
 @dataclass(frozen=True)
