@@ -27,6 +27,8 @@ LEAKPROOF = (
     "textlike(text, text)",
     "textnlike(text, text)",
     "arraycontains(anyarray, anyarray)",
+    "jsonb_contains(jsonb, jsonb)",
+    "jsonb_ne(jsonb, jsonb)",
     "arrayoverlap(anyarray, anyarray)",
 )
 LEAKPROOF_TRIGRAM = (

@@ -194,6 +194,32 @@ class NumberingRule(
     zone = f.Code(default="UTC", label=("Time zone", "时区"), help=("In which the date is read", "按此时区取日期"))
 
 
+class View(
+    Record,
+    name="identity.view",
+    collection="views",
+    label=("Saved view", "已存视图"),
+    operations=ONE_BY_ONE,
+    subtitle=("applies_to",),
+):
+    """How somebody looks at a list: columns, filter, sort and grouping. Its owner's alone, or shared with a team.
+
+    What it shows is always what the reader himself may see; a column that is hidden from him is missing.
+    """
+
+    name = f.Text(required=True, filter=True, sort=True, search=3, label=("Name", "名称"))
+    applies_to = f.Code(required=True, once=True, filter=True, label=("Collection", "所属集合"))
+    columns = f.Texts(f.Code(max=120, required=True), default=list, most=50, label=("Columns", "列"))
+    where = f.Document(
+        default=dict,
+        label=("Filter", "筛选"),
+        help=("A tree as in POST …/search", "与 POST …/search 相同的条件树"),
+    )
+    sort = f.Code(max=200, label=("Sort", "排序"), help=("As in ?sort=", "与 ?sort= 相同"))
+    group_by = f.Texts(f.Code(max=120, required=True), default=list, most=4, label=("Grouped by", "分组"))
+    shared = f.Boolean(default=False, filter=True, label=("Shared with the team", "与团队共享"))
+
+
 class NewPassword(Part):
     password = f.Text(required=True, min=12, max=256, label=("Password", "密码"))
 

@@ -56,6 +56,22 @@ class Delivery(
     )
 
 
+class Following(
+    Record,
+    name="notify.following",
+    collection="followings",
+    label=("Following", "关注"),
+    operations=ONE_BY_ONE,
+    title="about",
+):
+    """Somebody wants to be told of every change of a record by others, as far as he may see it."""
+
+    about = f.Code(
+        required=True, once=True, max=120, filter=True, pattern="[a-z-]+/[0-9a-f-]{36}", label=("About", "关于")
+    )
+    user_id = f.Ref("identity.user", computed=True, filter=True, label=("Follower", "关注者"))
+
+
 class Webhook(
     Record,
     name="notify.webhook",

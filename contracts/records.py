@@ -119,6 +119,7 @@ class Record(Part, metaclass=RecordMeta):
     deleted_at = f.Instant(computed=True, label=("Deleted at", "删除时间"))
     owner_id = f.Ref("identity.user", filter=True, label=("Owner", "负责人"))
     team_id = f.Ref("identity.team", filter=True, label=("Team", "团队"))
+    tags = f.Texts(f.Text(max=50, required=True), default=list, filter=True, most=50, label=("Tags", "标签"))
     external_ids = f.StringMap(default=dict, label=("External ids", "外部编号"))
     custom = f.Document(default=dict, label=("Custom fields", "自定义字段"))
 

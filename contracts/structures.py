@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 class Texts(Field):
-    """A list of short texts without repeats, such as tags or currencies."""
+    """A list of short texts without repeats, such as tags or currencies. `has` finds those with all of some texts."""
 
-    operators = ("empty",)
+    operators = ("has", "empty")
 
     def __init__(self, of: Text | None = None, *, most: int = 100, **options: Any) -> None:
         super().__init__(**options)

@@ -14,7 +14,7 @@ from marshmallow import ValidationError
 from chassis.errors import Problem, bad_request
 from contracts import fields as f
 from contracts.custom import PREFIX
-from contracts.documents.parameters import MOST_IN, sort_schema
+from contracts.documents.parameters import MOST_HAS, MOST_IN, sort_schema
 from contracts.documents.schemas import comparable, expandable
 from contracts.periods import period
 from contracts.records import Record
@@ -225,6 +225,9 @@ def _check(field: f.Field, operator: str, text: str) -> None:
     elif operator == "within":
         # Only whether it is one: which days it means, the service knows, which has the clock.
         period(text, dt.date(2026, 1, 1))
+    elif operator == "has":
+        if not 1 <= len(text.split(",")) <= MOST_HAS or not all(0 < len(one) <= 100 for one in text.split(",")):
+            raise ValidationError(f"Must be 1 to {MOST_HAS} texts, parted by commas.")
     elif operator == "in":
         values = text.split(",")
         if len(values) > MOST_IN or not all(values):

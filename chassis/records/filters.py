@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import orjson
 from marshmallow import ValidationError
 
 from chassis import zones
@@ -111,6 +112,12 @@ class Conditions:
             return f"{column} IS {'' if value in (True, 'true') else 'NOT '}NULL", []
         if operator == "within":
             return self._within(operand, value)
+        if operator == "has":
+            wanted = value.split(",") if isinstance(value, str) else value
+            if not isinstance(wanted, list) or not 1 <= len(wanted) <= 20 or not all(map(_is_short, wanted)):
+                raise bad_request("bad_parameter", f"{name}: has takes 1 to 20 texts.", name)
+            # The second condition is that of the index, which has no place for what has no tags.
+            return f"({column} @> %s::jsonb AND {column} <> '[]'::jsonb)", [orjson.dumps(wanted).decode()]
         if operator == "in":
             items = value.split(",") if isinstance(value, str) else value
             if not isinstance(items, list) or not 1 <= len(items) <= 200:
@@ -166,6 +173,10 @@ class Conditions:
         return self.pair(
             node["field"], node.get("op", "eq"), node.get("value", True if node.get("op") == "empty" else None)
         )
+
+
+def _is_short(text: Any) -> bool:
+    return isinstance(text, str) and 1 <= len(text) <= 100 and not CONTROL.search(text)
 
 
 def _phrase(operand: Operand, operator: str, value: Any) -> SQL:

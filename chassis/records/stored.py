@@ -219,7 +219,18 @@ def _indexes(cls: type[Stored], name: str) -> list[Index]:
     """
     indexes = []
     for mapping in cls.mappings:
-        if mapping.field.filter or mapping.field.sort or mapping.name in DATED:
+        if isinstance(mapping.field, f.Texts) and mapping.field.filter:
+            # Nothing is written here for what has none, which is most.
+            indexes.append(
+                Index(
+                    f"ix_{name}_{mapping.name}",
+                    mapping.key,
+                    postgresql_using="gin",
+                    postgresql_ops={mapping.key: "jsonb_path_ops"},
+                    postgresql_where=text(f"{mapping.key} <> '[]'::jsonb"),
+                )
+            )
+        elif mapping.field.filter or mapping.field.sort or mapping.name in DATED:
             indexes.append(Index(f"ix_{name}_{mapping.name}", "tenant_id", mapping.key, "id"))
         if mapping.field.sort:
             for whose in ("owner_id", "team_id"):

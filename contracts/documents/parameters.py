@@ -17,7 +17,8 @@ DECIMAL_PATTERN = r"^-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,10})?$"
 MOST_IN = 200
 MOST_SORTS = 4
 
-APART = ("in", "empty", "contains", "starts", "within")
+MOST_HAS = 20
+APART = ("in", "has", "empty", "contains", "starts", "within")
 """Operators that take something else than one value of the field."""
 
 AFTER: JSON = {"type": "string", "minLength": 1, "maxLength": 2000, "pattern": "^[A-Za-z0-9_=-]+$"}
@@ -125,7 +126,7 @@ def filters(record: type[Record]) -> list[JSON]:
                 "in": "query",
                 "schema": operand(field, operator),
             }
-            if operator == "in":
+            if operator in ("in", "has"):
                 parameter |= {"style": "form", "explode": False}
             if operator == "eq" and field.label:
                 parameter["description"] = field.label[0]
@@ -141,6 +142,9 @@ def operand(field: f.Field, operator: str) -> JSON:
         return {"$ref": "#/components/schemas/Phrase"}
     if operator == "within":
         return {"$ref": "#/components/schemas/Period"}
+    if isinstance(field, f.Texts):
+        items = {"type": "string", "minLength": 1, "maxLength": 100, "pattern": ITEM_PATTERN}
+        return {"type": "array", "items": items, "minItems": 1, "maxItems": MOST_HAS}
     value = _value(field)
     if operator != "in":
         return value
@@ -208,7 +212,7 @@ def _comparisons(record: type[Record]) -> dict[tuple[str, tuple[str, ...]], tupl
     groups: dict[tuple[str, tuple[str, ...]], tuple[JSON, list[str]]] = {}
     for name, field in comparable(record).items():
         plain = tuple(operator for operator in field.operators if operator not in APART)
-        for operators in (plain, ("contains", "starts"), ("in",), ("within",), ("empty",)):
+        for operators in (plain, ("contains", "starts"), ("in",), ("has",), ("within",), ("empty",)):
             if operators and set(operators) <= set(field.operators):
                 schema = operand(field, operators[0])
                 groups.setdefault((repr(schema), operators), (schema, []))[1].append(name)

@@ -39,6 +39,10 @@ class NumberingRule(Stored, record=contracts.NumberingRule):
     __table_args__ = (UniqueConstraint("tenant_id", "applies_to_key"),)
 
 
+class View(Stored, record=contracts.View):
+    pass
+
+
 passwords = Table(
     "passwords",
     metadata,

@@ -14,7 +14,9 @@ _EVERYDAY: Grants = {
     "inventory.stock-level": {"read": "all"},
     "inventory.warehouse": {"read": "all"},
     "inventory.shipper": {"read": "all"},
+    "identity.view": {"*": "own", "read": "team"},
     "notify.notification": {"*": "own"},
+    "notify.following": {"*": "own"},
     "service.article": {"read": "all"},
 }
 _SELLING = (

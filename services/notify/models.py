@@ -42,6 +42,29 @@ reminders = Table(
 )
 
 
+class Following(Stored, record=contracts.Following):
+    __table_args__ = (
+        Index(
+            "uq_followings_about",
+            "tenant_id",
+            "user_id",
+            "about_key",
+            unique=True,
+            postgresql_where=text("deleted_at IS NULL"),
+        ),
+    )
+
+
+# How far the feed was read for those who follow records; a tenant where nobody does has no row.
+following_positions = Table(
+    "following_positions",
+    metadata,
+    Column("tenant_id", Uuid(as_uuid=False), primary_key=True),
+    Column("position", BigInteger, nullable=False),
+    info={"ops": True},
+)
+
+
 class Webhook(Stored, record=contracts.Webhook):
     pass
 

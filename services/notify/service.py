@@ -6,6 +6,7 @@ import datetime as dt
 
 from chassis.service import USER, Service, Timer
 from services.notify import deliveries, reactions, reminders
+from services.notify.followings import follow_records, followings
 from services.notify.notifications import notifications
 from services.notify.webhook_feed import Follower
 from services.notify.webhook_sending import Sender
@@ -16,12 +17,13 @@ class Notify(Service):
     """Telling people what happened, in the suite and by e-mail."""
 
     name = "notify"
-    stores = (notifications, deliveries.deliveries, webhooks, webhook_deliveries)
+    stores = (notifications, deliveries.deliveries, followings, webhooks, webhook_deliveries)
     reactions = (*reactions.reactions, reminders.on_activity)
     following = Follower()
     timers = (
         Timer("send-mail", dt.timedelta(seconds=1), deliveries.send_due),
         Timer("follow-feed", dt.timedelta(seconds=0.5), following.follow),
+        Timer("tell-followers", dt.timedelta(seconds=1), follow_records),
         Timer("call-webhooks", dt.timedelta(seconds=0.25), Sender(following).call),
         Timer("tidy-webhooks", dt.timedelta(hours=1), Sender.tidy),
     )

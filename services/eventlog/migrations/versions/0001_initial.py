@@ -33,6 +33,7 @@ def upgrade() -> None:
         sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("owner_id", sa.Uuid(as_uuid=False), nullable=True),
         sa.Column("team_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("tags", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("external_ids", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("custom", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_event_subscriptions")),
@@ -46,6 +47,15 @@ def upgrade() -> None:
         "ix_event_subscriptions_owner_id", "event_subscriptions", ["tenant_id", "owner_id", "id"], unique=False
     )
     op.create_index("ix_event_subscriptions_status", "event_subscriptions", ["tenant_id", "status", "id"], unique=False)
+    op.create_index(
+        "ix_event_subscriptions_tags",
+        "event_subscriptions",
+        ["tags"],
+        unique=False,
+        postgresql_using="gin",
+        postgresql_ops={"tags": "jsonb_path_ops"},
+        postgresql_where=sa.text("tags <> '[]'::jsonb"),
+    )
     op.create_index(
         "ix_event_subscriptions_team_id", "event_subscriptions", ["tenant_id", "team_id", "id"], unique=False
     )

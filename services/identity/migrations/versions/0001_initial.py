@@ -43,6 +43,7 @@ def upgrade() -> None:
         sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("owner_id", sa.Uuid(as_uuid=False), nullable=True),
         sa.Column("team_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("tags", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("external_ids", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("custom", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_custom_fields")),
@@ -56,6 +57,15 @@ def upgrade() -> None:
     op.create_index("ix_custom_fields_created_at", "custom_fields", ["tenant_id", "created_at", "id"], unique=False)
     op.create_index("ix_custom_fields_name", "custom_fields", ["tenant_id", "name_key", "id"], unique=False)
     op.create_index("ix_custom_fields_owner_id", "custom_fields", ["tenant_id", "owner_id", "id"], unique=False)
+    op.create_index(
+        "ix_custom_fields_tags",
+        "custom_fields",
+        ["tags"],
+        unique=False,
+        postgresql_using="gin",
+        postgresql_ops={"tags": "jsonb_path_ops"},
+        postgresql_where=sa.text("tags <> '[]'::jsonb"),
+    )
     op.create_index("ix_custom_fields_team_id", "custom_fields", ["tenant_id", "team_id", "id"], unique=False)
     op.create_index("ix_custom_fields_type", "custom_fields", ["tenant_id", "type", "id"], unique=False)
     op.create_index("ix_custom_fields_updated_at", "custom_fields", ["tenant_id", "updated_at", "id"], unique=False)
@@ -78,6 +88,7 @@ def upgrade() -> None:
         sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("owner_id", sa.Uuid(as_uuid=False), nullable=True),
         sa.Column("team_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("tags", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("external_ids", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("custom", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_numbering_rules")),
@@ -89,6 +100,15 @@ def upgrade() -> None:
     )
     op.create_index("ix_numbering_rules_created_at", "numbering_rules", ["tenant_id", "created_at", "id"], unique=False)
     op.create_index("ix_numbering_rules_owner_id", "numbering_rules", ["tenant_id", "owner_id", "id"], unique=False)
+    op.create_index(
+        "ix_numbering_rules_tags",
+        "numbering_rules",
+        ["tags"],
+        unique=False,
+        postgresql_using="gin",
+        postgresql_ops={"tags": "jsonb_path_ops"},
+        postgresql_where=sa.text("tags <> '[]'::jsonb"),
+    )
     op.create_index("ix_numbering_rules_team_id", "numbering_rules", ["tenant_id", "team_id", "id"], unique=False)
     op.create_index("ix_numbering_rules_updated_at", "numbering_rules", ["tenant_id", "updated_at", "id"], unique=False)
     op.create_table(
@@ -114,6 +134,7 @@ def upgrade() -> None:
         sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("owner_id", sa.Uuid(as_uuid=False), nullable=True),
         sa.Column("team_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("tags", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("external_ids", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("custom", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_roles")),
@@ -129,6 +150,15 @@ def upgrade() -> None:
         ["tenant_id", "owner_id", "name_key", "id"],
         unique=False,
         postgresql_where=sa.text("owner_id IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_roles_tags",
+        "roles",
+        ["tags"],
+        unique=False,
+        postgresql_using="gin",
+        postgresql_ops={"tags": "jsonb_path_ops"},
+        postgresql_where=sa.text("tags <> '[]'::jsonb"),
     )
     op.create_index("ix_roles_team_id", "roles", ["tenant_id", "team_id", "id"], unique=False)
     op.create_index(
@@ -168,6 +198,7 @@ def upgrade() -> None:
         sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("owner_id", sa.Uuid(as_uuid=False), nullable=True),
         sa.Column("team_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("tags", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("external_ids", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("custom", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.ForeignKeyConstraint(["tenant_id", "parent_id"], ["teams.tenant_id", "teams.id"], name="fk_teams_parent_id"),
@@ -183,6 +214,15 @@ def upgrade() -> None:
         ["tenant_id", "owner_id", "name_key", "id"],
         unique=False,
         postgresql_where=sa.text("owner_id IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_teams_tags",
+        "teams",
+        ["tags"],
+        unique=False,
+        postgresql_using="gin",
+        postgresql_ops={"tags": "jsonb_path_ops"},
+        postgresql_where=sa.text("tags <> '[]'::jsonb"),
     )
     op.create_index("ix_teams_team_id", "teams", ["tenant_id", "team_id", "id"], unique=False)
     op.create_index(
@@ -211,6 +251,7 @@ def upgrade() -> None:
         sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("owner_id", sa.Uuid(as_uuid=False), nullable=True),
         sa.Column("team_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("tags", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("external_ids", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("custom", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_tenants")),
@@ -219,6 +260,15 @@ def upgrade() -> None:
     op.create_index("ix_tenants_created_at", "tenants", ["tenant_id", "created_at", "id"], unique=False)
     op.create_index("ix_tenants_owner_id", "tenants", ["tenant_id", "owner_id", "id"], unique=False)
     op.create_index("ix_tenants_slug", "tenants", ["tenant_id", "slug_key", "id"], unique=False)
+    op.create_index(
+        "ix_tenants_tags",
+        "tenants",
+        ["tags"],
+        unique=False,
+        postgresql_using="gin",
+        postgresql_ops={"tags": "jsonb_path_ops"},
+        postgresql_where=sa.text("tags <> '[]'::jsonb"),
+    )
     op.create_index("ix_tenants_team_id", "tenants", ["tenant_id", "team_id", "id"], unique=False)
     op.create_index("ix_tenants_updated_at", "tenants", ["tenant_id", "updated_at", "id"], unique=False)
     op.create_index("uq_tenants_slug", "tenants", ["slug"], unique=True)
@@ -248,6 +298,7 @@ def upgrade() -> None:
         sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("owner_id", sa.Uuid(as_uuid=False), nullable=True),
         sa.Column("team_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("tags", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("external_ids", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("custom", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.ForeignKeyConstraint(
@@ -278,6 +329,15 @@ def upgrade() -> None:
     )
     op.create_index("ix_users_status", "users", ["tenant_id", "status", "id"], unique=False)
     op.create_index(
+        "ix_users_tags",
+        "users",
+        ["tags"],
+        unique=False,
+        postgresql_using="gin",
+        postgresql_ops={"tags": "jsonb_path_ops"},
+        postgresql_where=sa.text("tags <> '[]'::jsonb"),
+    )
+    op.create_index(
         "ix_users_team_email",
         "users",
         ["tenant_id", "team_id", "email_key", "id"],
@@ -293,6 +353,63 @@ def upgrade() -> None:
         postgresql_where=sa.text("team_id IS NOT NULL"),
     )
     op.create_index("ix_users_updated_at", "users", ["tenant_id", "updated_at", "id"], unique=False)
+    op.create_table(
+        "views",
+        sa.Column("tenant_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("name_key", sa.Text(collation="C"), nullable=False),
+        sa.Column("applies_to", sa.Text(), nullable=False),
+        sa.Column("applies_to_key", sa.Text(collation="C"), nullable=False),
+        sa.Column("columns", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("where", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("sort", sa.Text(), nullable=True),
+        sa.Column("group_by", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("shared", sa.Boolean(), nullable=True),
+        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("created_by", sa.Text(), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("updated_by", sa.Text(), nullable=False),
+        sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("owner_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("team_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("tags", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("external_ids", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("custom", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_views")),
+        info={"insert_only": False, "ops": False},
+    )
+    op.create_index("ix_views_applies_to", "views", ["tenant_id", "applies_to_key", "id"], unique=False)
+    op.create_index("ix_views_created_at", "views", ["tenant_id", "created_at", "id"], unique=False)
+    op.create_index("ix_views_name", "views", ["tenant_id", "name_key", "id"], unique=False)
+    op.create_index("ix_views_owner_id", "views", ["tenant_id", "owner_id", "id"], unique=False)
+    op.create_index(
+        "ix_views_owner_name",
+        "views",
+        ["tenant_id", "owner_id", "name_key", "id"],
+        unique=False,
+        postgresql_where=sa.text("owner_id IS NOT NULL"),
+    )
+    op.create_index("ix_views_shared", "views", ["tenant_id", "shared", "id"], unique=False)
+    op.create_index(
+        "ix_views_tags",
+        "views",
+        ["tags"],
+        unique=False,
+        postgresql_using="gin",
+        postgresql_ops={"tags": "jsonb_path_ops"},
+        postgresql_where=sa.text("tags <> '[]'::jsonb"),
+    )
+    op.create_index("ix_views_team_id", "views", ["tenant_id", "team_id", "id"], unique=False)
+    op.create_index(
+        "ix_views_team_name",
+        "views",
+        ["tenant_id", "team_id", "name_key", "id"],
+        unique=False,
+        postgresql_where=sa.text("team_id IS NOT NULL"),
+    )
+    op.create_index("ix_views_updated_at", "views", ["tenant_id", "updated_at", "id"], unique=False)
     op.create_table(
         "api_keys",
         sa.Column("tenant_id", sa.Uuid(as_uuid=False), nullable=False),
@@ -311,6 +428,7 @@ def upgrade() -> None:
         sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("owner_id", sa.Uuid(as_uuid=False), nullable=True),
         sa.Column("team_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("tags", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("external_ids", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("custom", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.ForeignKeyConstraint(["tenant_id", "user_id"], ["users.tenant_id", "users.id"], name="fk_api_keys_user_id"),
@@ -320,8 +438,17 @@ def upgrade() -> None:
     op.create_index("ix_api_keys_created_at", "api_keys", ["tenant_id", "created_at", "id"], unique=False)
     op.create_index("ix_api_keys_name", "api_keys", ["tenant_id", "name_key", "id"], unique=False)
     op.create_index("ix_api_keys_owner_id", "api_keys", ["tenant_id", "owner_id", "id"], unique=False)
+    op.create_index(
+        "ix_api_keys_tags",
+        "api_keys",
+        ["tags"],
+        unique=False,
+        postgresql_using="gin",
+        postgresql_ops={"tags": "jsonb_path_ops"},
+        postgresql_where=sa.text("tags <> '[]'::jsonb"),
+    )
     op.create_index("ix_api_keys_team_id", "api_keys", ["tenant_id", "team_id", "id"], unique=False)
     op.create_index("ix_api_keys_updated_at", "api_keys", ["tenant_id", "updated_at", "id"], unique=False)
     op.create_index("ix_api_keys_user_id", "api_keys", ["tenant_id", "user_id", "id"], unique=False)
-    protect(op, "custom_fields", "numbering_rules", "passwords", "roles", "teams", "users", "api_keys")
+    protect(op, "custom_fields", "numbering_rules", "passwords", "roles", "teams", "users", "views", "api_keys")
     protect(op, "secrets", "tenants", ops=True)

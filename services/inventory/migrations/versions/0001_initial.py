@@ -26,6 +26,7 @@ def upgrade() -> None:
         sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("owner_id", sa.Uuid(as_uuid=False), nullable=True),
         sa.Column("team_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("tags", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("external_ids", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("custom", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_categories")),
@@ -40,6 +41,15 @@ def upgrade() -> None:
         ["tenant_id", "owner_id", "name_key", "id"],
         unique=False,
         postgresql_where=sa.text("owner_id IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_categories_tags",
+        "categories",
+        ["tags"],
+        unique=False,
+        postgresql_using="gin",
+        postgresql_ops={"tags": "jsonb_path_ops"},
+        postgresql_where=sa.text("tags <> '[]'::jsonb"),
     )
     op.create_index("ix_categories_team_id", "categories", ["tenant_id", "team_id", "id"], unique=False)
     op.create_index(
@@ -65,6 +75,7 @@ def upgrade() -> None:
         sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("owner_id", sa.Uuid(as_uuid=False), nullable=True),
         sa.Column("team_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("tags", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("external_ids", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("custom", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_shippers")),
@@ -79,6 +90,15 @@ def upgrade() -> None:
         ["tenant_id", "owner_id", "name_key", "id"],
         unique=False,
         postgresql_where=sa.text("owner_id IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_shippers_tags",
+        "shippers",
+        ["tags"],
+        unique=False,
+        postgresql_using="gin",
+        postgresql_ops={"tags": "jsonb_path_ops"},
+        postgresql_where=sa.text("tags <> '[]'::jsonb"),
     )
     op.create_index("ix_shippers_team_id", "shippers", ["tenant_id", "team_id", "id"], unique=False)
     op.create_index(
@@ -109,6 +129,7 @@ def upgrade() -> None:
         sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("owner_id", sa.Uuid(as_uuid=False), nullable=True),
         sa.Column("team_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("tags", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("external_ids", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("custom", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_suppliers")),
@@ -123,6 +144,15 @@ def upgrade() -> None:
         ["tenant_id", "owner_id", "name_key", "id"],
         unique=False,
         postgresql_where=sa.text("owner_id IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_suppliers_tags",
+        "suppliers",
+        ["tags"],
+        unique=False,
+        postgresql_using="gin",
+        postgresql_ops={"tags": "jsonb_path_ops"},
+        postgresql_where=sa.text("tags <> '[]'::jsonb"),
     )
     op.create_index("ix_suppliers_team_id", "suppliers", ["tenant_id", "team_id", "id"], unique=False)
     op.create_index(
@@ -151,6 +181,7 @@ def upgrade() -> None:
         sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("owner_id", sa.Uuid(as_uuid=False), nullable=True),
         sa.Column("team_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("tags", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("external_ids", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("custom", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_warehouses")),
@@ -166,6 +197,15 @@ def upgrade() -> None:
         ["tenant_id", "owner_id", "name_key", "id"],
         unique=False,
         postgresql_where=sa.text("owner_id IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_warehouses_tags",
+        "warehouses",
+        ["tags"],
+        unique=False,
+        postgresql_using="gin",
+        postgresql_ops={"tags": "jsonb_path_ops"},
+        postgresql_where=sa.text("tags <> '[]'::jsonb"),
     )
     op.create_index("ix_warehouses_team_id", "warehouses", ["tenant_id", "team_id", "id"], unique=False)
     op.create_index(
@@ -208,6 +248,7 @@ def upgrade() -> None:
         sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("owner_id", sa.Uuid(as_uuid=False), nullable=True),
         sa.Column("team_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("tags", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("external_ids", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("custom", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.ForeignKeyConstraint(
@@ -248,6 +289,15 @@ def upgrade() -> None:
     op.create_index("ix_products_price", "products", ["tenant_id", "price", "id"], unique=False)
     op.create_index("ix_products_sku", "products", ["tenant_id", "sku_key", "id"], unique=False)
     op.create_index("ix_products_supplier_id", "products", ["tenant_id", "supplier_id", "id"], unique=False)
+    op.create_index(
+        "ix_products_tags",
+        "products",
+        ["tags"],
+        unique=False,
+        postgresql_using="gin",
+        postgresql_ops={"tags": "jsonb_path_ops"},
+        postgresql_where=sa.text("tags <> '[]'::jsonb"),
+    )
     op.create_index("ix_products_team_id", "products", ["tenant_id", "team_id", "id"], unique=False)
     op.create_index(
         "ix_products_team_name",
@@ -290,6 +340,7 @@ def upgrade() -> None:
         sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("owner_id", sa.Uuid(as_uuid=False), nullable=True),
         sa.Column("team_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("tags", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("external_ids", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("custom", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.ForeignKeyConstraint(
@@ -325,6 +376,15 @@ def upgrade() -> None:
     op.create_index(
         "ix_purchase_orders_supplier_id", "purchase_orders", ["tenant_id", "supplier_id", "id"], unique=False
     )
+    op.create_index(
+        "ix_purchase_orders_tags",
+        "purchase_orders",
+        ["tags"],
+        unique=False,
+        postgresql_using="gin",
+        postgresql_ops={"tags": "jsonb_path_ops"},
+        postgresql_where=sa.text("tags <> '[]'::jsonb"),
+    )
     op.create_index("ix_purchase_orders_team_id", "purchase_orders", ["tenant_id", "team_id", "id"], unique=False)
     op.create_index(
         "ix_purchase_orders_team_number",
@@ -359,6 +419,7 @@ def upgrade() -> None:
         sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("owner_id", sa.Uuid(as_uuid=False), nullable=True),
         sa.Column("team_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("tags", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("external_ids", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("custom", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.ForeignKeyConstraint(
@@ -374,6 +435,15 @@ def upgrade() -> None:
     op.create_index("ix_reservations_order_id", "reservations", ["tenant_id", "order_id", "id"], unique=False)
     op.create_index("ix_reservations_owner_id", "reservations", ["tenant_id", "owner_id", "id"], unique=False)
     op.create_index("ix_reservations_status", "reservations", ["tenant_id", "status", "id"], unique=False)
+    op.create_index(
+        "ix_reservations_tags",
+        "reservations",
+        ["tags"],
+        unique=False,
+        postgresql_using="gin",
+        postgresql_ops={"tags": "jsonb_path_ops"},
+        postgresql_where=sa.text("tags <> '[]'::jsonb"),
+    )
     op.create_index("ix_reservations_team_id", "reservations", ["tenant_id", "team_id", "id"], unique=False)
     op.create_index("ix_reservations_updated_at", "reservations", ["tenant_id", "updated_at", "id"], unique=False)
     op.create_index("ix_reservations_warehouse_id", "reservations", ["tenant_id", "warehouse_id", "id"], unique=False)
@@ -397,6 +467,7 @@ def upgrade() -> None:
         sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("owner_id", sa.Uuid(as_uuid=False), nullable=True),
         sa.Column("team_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("tags", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("external_ids", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("custom", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.ForeignKeyConstraint(
@@ -429,6 +500,15 @@ def upgrade() -> None:
     op.create_index("ix_shipments_shipped_at", "shipments", ["tenant_id", "shipped_at", "id"], unique=False)
     op.create_index("ix_shipments_shipper_id", "shipments", ["tenant_id", "shipper_id", "id"], unique=False)
     op.create_index("ix_shipments_status", "shipments", ["tenant_id", "status", "id"], unique=False)
+    op.create_index(
+        "ix_shipments_tags",
+        "shipments",
+        ["tags"],
+        unique=False,
+        postgresql_using="gin",
+        postgresql_ops={"tags": "jsonb_path_ops"},
+        postgresql_where=sa.text("tags <> '[]'::jsonb"),
+    )
     op.create_index("ix_shipments_team_id", "shipments", ["tenant_id", "team_id", "id"], unique=False)
     op.create_index(
         "ix_shipments_team_number",
@@ -463,6 +543,7 @@ def upgrade() -> None:
         sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("owner_id", sa.Uuid(as_uuid=False), nullable=True),
         sa.Column("team_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("tags", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("external_ids", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("custom", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.CheckConstraint("available = on_hand - reserved", name=op.f("ck_stock_levels_available")),
@@ -489,6 +570,15 @@ def upgrade() -> None:
     op.create_index("ix_stock_levels_owner_id", "stock_levels", ["tenant_id", "owner_id", "id"], unique=False)
     op.create_index("ix_stock_levels_product_id", "stock_levels", ["tenant_id", "product_id", "id"], unique=False)
     op.create_index("ix_stock_levels_reserved", "stock_levels", ["tenant_id", "reserved", "id"], unique=False)
+    op.create_index(
+        "ix_stock_levels_tags",
+        "stock_levels",
+        ["tags"],
+        unique=False,
+        postgresql_using="gin",
+        postgresql_ops={"tags": "jsonb_path_ops"},
+        postgresql_where=sa.text("tags <> '[]'::jsonb"),
+    )
     op.create_index("ix_stock_levels_team_id", "stock_levels", ["tenant_id", "team_id", "id"], unique=False)
     op.create_index("ix_stock_levels_updated_at", "stock_levels", ["tenant_id", "updated_at", "id"], unique=False)
     op.create_index("ix_stock_levels_warehouse_id", "stock_levels", ["tenant_id", "warehouse_id", "id"], unique=False)
@@ -513,6 +603,7 @@ def upgrade() -> None:
         sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("owner_id", sa.Uuid(as_uuid=False), nullable=True),
         sa.Column("team_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("tags", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("external_ids", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("custom", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.ForeignKeyConstraint(
@@ -541,6 +632,15 @@ def upgrade() -> None:
     op.create_index("ix_stock_moves_order_id", "stock_moves", ["tenant_id", "order_id", "id"], unique=False)
     op.create_index("ix_stock_moves_owner_id", "stock_moves", ["tenant_id", "owner_id", "id"], unique=False)
     op.create_index("ix_stock_moves_product_id", "stock_moves", ["tenant_id", "product_id", "id"], unique=False)
+    op.create_index(
+        "ix_stock_moves_tags",
+        "stock_moves",
+        ["tags"],
+        unique=False,
+        postgresql_using="gin",
+        postgresql_ops={"tags": "jsonb_path_ops"},
+        postgresql_where=sa.text("tags <> '[]'::jsonb"),
+    )
     op.create_index("ix_stock_moves_team_id", "stock_moves", ["tenant_id", "team_id", "id"], unique=False)
     op.create_index("ix_stock_moves_updated_at", "stock_moves", ["tenant_id", "updated_at", "id"], unique=False)
     op.create_index("ix_stock_moves_warehouse_id", "stock_moves", ["tenant_id", "warehouse_id", "id"], unique=False)

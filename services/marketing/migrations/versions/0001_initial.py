@@ -35,6 +35,7 @@ def upgrade() -> None:
         sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("owner_id", sa.Uuid(as_uuid=False), nullable=True),
         sa.Column("team_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("tags", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("external_ids", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("custom", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_campaigns")),
@@ -60,6 +61,15 @@ def upgrade() -> None:
     )
     op.create_index("ix_campaigns_starts_on", "campaigns", ["tenant_id", "starts_on", "id"], unique=False)
     op.create_index("ix_campaigns_status", "campaigns", ["tenant_id", "status", "id"], unique=False)
+    op.create_index(
+        "ix_campaigns_tags",
+        "campaigns",
+        ["tags"],
+        unique=False,
+        postgresql_using="gin",
+        postgresql_ops={"tags": "jsonb_path_ops"},
+        postgresql_where=sa.text("tags <> '[]'::jsonb"),
+    )
     op.create_index("ix_campaigns_team_id", "campaigns", ["tenant_id", "team_id", "id"], unique=False)
     op.create_index(
         "ix_campaigns_team_name",
@@ -101,6 +111,7 @@ def upgrade() -> None:
         sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("owner_id", sa.Uuid(as_uuid=False), nullable=True),
         sa.Column("team_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("tags", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("external_ids", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("custom", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_point_accounts")),
@@ -118,6 +129,15 @@ def upgrade() -> None:
         postgresql_where=sa.text("owner_id IS NOT NULL"),
     )
     op.create_index("ix_point_accounts_owner_id", "point_accounts", ["tenant_id", "owner_id", "id"], unique=False)
+    op.create_index(
+        "ix_point_accounts_tags",
+        "point_accounts",
+        ["tags"],
+        unique=False,
+        postgresql_using="gin",
+        postgresql_ops={"tags": "jsonb_path_ops"},
+        postgresql_where=sa.text("tags <> '[]'::jsonb"),
+    )
     op.create_index(
         "ix_point_accounts_team_balance",
         "point_accounts",
@@ -145,6 +165,7 @@ def upgrade() -> None:
         sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("owner_id", sa.Uuid(as_uuid=False), nullable=True),
         sa.Column("team_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("tags", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("external_ids", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("custom", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.ForeignKeyConstraint(
@@ -160,6 +181,15 @@ def upgrade() -> None:
     op.create_index("ix_point_entries_kind", "point_entries", ["tenant_id", "kind", "id"], unique=False)
     op.create_index("ix_point_entries_order_id", "point_entries", ["tenant_id", "order_id", "id"], unique=False)
     op.create_index("ix_point_entries_owner_id", "point_entries", ["tenant_id", "owner_id", "id"], unique=False)
+    op.create_index(
+        "ix_point_entries_tags",
+        "point_entries",
+        ["tags"],
+        unique=False,
+        postgresql_using="gin",
+        postgresql_ops={"tags": "jsonb_path_ops"},
+        postgresql_where=sa.text("tags <> '[]'::jsonb"),
+    )
     op.create_index("ix_point_entries_team_id", "point_entries", ["tenant_id", "team_id", "id"], unique=False)
     op.create_index("ix_point_entries_updated_at", "point_entries", ["tenant_id", "updated_at", "id"], unique=False)
     op.create_table(
@@ -178,6 +208,7 @@ def upgrade() -> None:
         sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("owner_id", sa.Uuid(as_uuid=False), nullable=True),
         sa.Column("team_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("tags", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("external_ids", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("custom", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_segments")),
@@ -192,6 +223,15 @@ def upgrade() -> None:
         ["tenant_id", "owner_id", "name_key", "id"],
         unique=False,
         postgresql_where=sa.text("owner_id IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_segments_tags",
+        "segments",
+        ["tags"],
+        unique=False,
+        postgresql_using="gin",
+        postgresql_ops={"tags": "jsonb_path_ops"},
+        postgresql_where=sa.text("tags <> '[]'::jsonb"),
     )
     op.create_index("ix_segments_team_id", "segments", ["tenant_id", "team_id", "id"], unique=False)
     op.create_index(
@@ -233,6 +273,7 @@ def upgrade() -> None:
         sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("owner_id", sa.Uuid(as_uuid=False), nullable=True),
         sa.Column("team_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("tags", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("external_ids", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("custom", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.ForeignKeyConstraint(
@@ -264,6 +305,15 @@ def upgrade() -> None:
     )
     op.create_index("ix_leads_source", "leads", ["tenant_id", "source_key", "id"], unique=False)
     op.create_index("ix_leads_status", "leads", ["tenant_id", "status", "id"], unique=False)
+    op.create_index(
+        "ix_leads_tags",
+        "leads",
+        ["tags"],
+        unique=False,
+        postgresql_using="gin",
+        postgresql_ops={"tags": "jsonb_path_ops"},
+        postgresql_where=sa.text("tags <> '[]'::jsonb"),
+    )
     op.create_index(
         "ix_leads_team_company",
         "leads",

@@ -21,6 +21,56 @@ def upgrade() -> None:
     )
     op.create_index("ix_delivery_queue_due", "delivery_queue", ["due_at"], unique=False)
     op.create_table(
+        "following_positions",
+        sa.Column("tenant_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("position", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("tenant_id", name=op.f("pk_following_positions")),
+        info={"ops": True},
+    )
+    op.create_table(
+        "followings",
+        sa.Column("tenant_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("about", sa.Text(), nullable=False),
+        sa.Column("about_key", sa.Text(collation="C"), nullable=False),
+        sa.Column("user_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("created_by", sa.Text(), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("updated_by", sa.Text(), nullable=False),
+        sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("owner_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("team_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("tags", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("external_ids", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("custom", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_followings")),
+        info={"insert_only": False, "ops": False},
+    )
+    op.create_index("ix_followings_about", "followings", ["tenant_id", "about_key", "id"], unique=False)
+    op.create_index("ix_followings_created_at", "followings", ["tenant_id", "created_at", "id"], unique=False)
+    op.create_index("ix_followings_owner_id", "followings", ["tenant_id", "owner_id", "id"], unique=False)
+    op.create_index(
+        "ix_followings_tags",
+        "followings",
+        ["tags"],
+        unique=False,
+        postgresql_using="gin",
+        postgresql_ops={"tags": "jsonb_path_ops"},
+        postgresql_where=sa.text("tags <> '[]'::jsonb"),
+    )
+    op.create_index("ix_followings_team_id", "followings", ["tenant_id", "team_id", "id"], unique=False)
+    op.create_index("ix_followings_updated_at", "followings", ["tenant_id", "updated_at", "id"], unique=False)
+    op.create_index("ix_followings_user_id", "followings", ["tenant_id", "user_id", "id"], unique=False)
+    op.create_index(
+        "uq_followings_about",
+        "followings",
+        ["tenant_id", "user_id", "about_key"],
+        unique=True,
+        postgresql_where=sa.text("deleted_at IS NULL"),
+    )
+    op.create_table(
         "notifications",
         sa.Column("tenant_id", sa.Uuid(as_uuid=False), nullable=False),
         sa.Column("id", sa.Uuid(as_uuid=False), nullable=False),
@@ -39,6 +89,7 @@ def upgrade() -> None:
         sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("owner_id", sa.Uuid(as_uuid=False), nullable=True),
         sa.Column("team_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("tags", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("external_ids", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("custom", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_notifications")),
@@ -48,6 +99,15 @@ def upgrade() -> None:
     op.create_index("ix_notifications_created_at", "notifications", ["tenant_id", "created_at", "id"], unique=False)
     op.create_index("ix_notifications_owner_id", "notifications", ["tenant_id", "owner_id", "id"], unique=False)
     op.create_index("ix_notifications_status", "notifications", ["tenant_id", "status", "id"], unique=False)
+    op.create_index(
+        "ix_notifications_tags",
+        "notifications",
+        ["tags"],
+        unique=False,
+        postgresql_using="gin",
+        postgresql_ops={"tags": "jsonb_path_ops"},
+        postgresql_where=sa.text("tags <> '[]'::jsonb"),
+    )
     op.create_index("ix_notifications_team_id", "notifications", ["tenant_id", "team_id", "id"], unique=False)
     op.create_index("ix_notifications_updated_at", "notifications", ["tenant_id", "updated_at", "id"], unique=False)
     op.create_index("ix_notifications_user_id", "notifications", ["tenant_id", "user_id", "id"], unique=False)
@@ -102,6 +162,7 @@ def upgrade() -> None:
         sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("owner_id", sa.Uuid(as_uuid=False), nullable=True),
         sa.Column("team_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("tags", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("external_ids", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("custom", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_webhooks")),
@@ -111,6 +172,15 @@ def upgrade() -> None:
     op.create_index("ix_webhooks_name", "webhooks", ["tenant_id", "name_key", "id"], unique=False)
     op.create_index("ix_webhooks_owner_id", "webhooks", ["tenant_id", "owner_id", "id"], unique=False)
     op.create_index("ix_webhooks_status", "webhooks", ["tenant_id", "status", "id"], unique=False)
+    op.create_index(
+        "ix_webhooks_tags",
+        "webhooks",
+        ["tags"],
+        unique=False,
+        postgresql_using="gin",
+        postgresql_ops={"tags": "jsonb_path_ops"},
+        postgresql_where=sa.text("tags <> '[]'::jsonb"),
+    )
     op.create_index("ix_webhooks_team_id", "webhooks", ["tenant_id", "team_id", "id"], unique=False)
     op.create_index("ix_webhooks_updated_at", "webhooks", ["tenant_id", "updated_at", "id"], unique=False)
     op.create_index("ix_webhooks_user_id", "webhooks", ["tenant_id", "user_id", "id"], unique=False)
@@ -135,6 +205,7 @@ def upgrade() -> None:
         sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("owner_id", sa.Uuid(as_uuid=False), nullable=True),
         sa.Column("team_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("tags", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("external_ids", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("custom", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.ForeignKeyConstraint(
@@ -150,6 +221,15 @@ def upgrade() -> None:
     op.create_index("ix_deliveries_notification_id", "deliveries", ["tenant_id", "notification_id", "id"], unique=False)
     op.create_index("ix_deliveries_owner_id", "deliveries", ["tenant_id", "owner_id", "id"], unique=False)
     op.create_index("ix_deliveries_status", "deliveries", ["tenant_id", "status", "id"], unique=False)
+    op.create_index(
+        "ix_deliveries_tags",
+        "deliveries",
+        ["tags"],
+        unique=False,
+        postgresql_using="gin",
+        postgresql_ops={"tags": "jsonb_path_ops"},
+        postgresql_where=sa.text("tags <> '[]'::jsonb"),
+    )
     op.create_index("ix_deliveries_team_id", "deliveries", ["tenant_id", "team_id", "id"], unique=False)
     op.create_index("ix_deliveries_to", "deliveries", ["tenant_id", "to_key", "id"], unique=False)
     op.create_index("ix_deliveries_updated_at", "deliveries", ["tenant_id", "updated_at", "id"], unique=False)
@@ -174,6 +254,7 @@ def upgrade() -> None:
         sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("owner_id", sa.Uuid(as_uuid=False), nullable=True),
         sa.Column("team_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("tags", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("external_ids", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("custom", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("position", sa.BigInteger(), nullable=True),
@@ -206,6 +287,15 @@ def upgrade() -> None:
         postgresql_where=sa.text("owner_id IS NOT NULL"),
     )
     op.create_index("ix_webhook_deliveries_status", "webhook_deliveries", ["tenant_id", "status", "id"], unique=False)
+    op.create_index(
+        "ix_webhook_deliveries_tags",
+        "webhook_deliveries",
+        ["tags"],
+        unique=False,
+        postgresql_using="gin",
+        postgresql_ops={"tags": "jsonb_path_ops"},
+        postgresql_where=sa.text("tags <> '[]'::jsonb"),
+    )
     op.create_index("ix_webhook_deliveries_team_id", "webhook_deliveries", ["tenant_id", "team_id", "id"], unique=False)
     op.create_index(
         "ix_webhook_deliveries_team_occurred_at",
@@ -227,5 +317,5 @@ def upgrade() -> None:
     op.create_index(
         "ix_webhook_deliveries_webhook_id", "webhook_deliveries", ["tenant_id", "webhook_id", "id"], unique=False
     )
-    protect(op, "notifications", "reminders", "webhook_secrets", "webhooks", "deliveries")
-    protect(op, "delivery_queue", "webhook_positions", "webhook_deliveries", ops=True)
+    protect(op, "followings", "notifications", "reminders", "webhook_secrets", "webhooks", "deliveries")
+    protect(op, "delivery_queue", "following_positions", "webhook_positions", "webhook_deliveries", ops=True)

@@ -60,6 +60,7 @@ def upgrade() -> None:
         sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("owner_id", sa.Uuid(as_uuid=False), nullable=True),
         sa.Column("team_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("tags", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("external_ids", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("custom", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.CheckConstraint("total >= 0", name=op.f("ck_orders_total")),
@@ -102,6 +103,15 @@ def upgrade() -> None:
     )
     op.create_index("ix_orders_placed_at", "orders", ["tenant_id", "placed_at", "id"], unique=False)
     op.create_index("ix_orders_status", "orders", ["tenant_id", "status", "id"], unique=False)
+    op.create_index(
+        "ix_orders_tags",
+        "orders",
+        ["tags"],
+        unique=False,
+        postgresql_using="gin",
+        postgresql_ops={"tags": "jsonb_path_ops"},
+        postgresql_where=sa.text("tags <> '[]'::jsonb"),
+    )
     op.create_index("ix_orders_team_id", "orders", ["tenant_id", "team_id", "id"], unique=False)
     op.create_index(
         "ix_orders_team_number",
@@ -157,6 +167,7 @@ def upgrade() -> None:
         sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("owner_id", sa.Uuid(as_uuid=False), nullable=True),
         sa.Column("team_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("tags", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("external_ids", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("custom", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_payments")),
@@ -190,6 +201,15 @@ def upgrade() -> None:
     )
     op.create_index("ix_payments_received_on", "payments", ["tenant_id", "received_on", "id"], unique=False)
     op.create_index("ix_payments_reference", "payments", ["tenant_id", "reference_key", "id"], unique=False)
+    op.create_index(
+        "ix_payments_tags",
+        "payments",
+        ["tags"],
+        unique=False,
+        postgresql_using="gin",
+        postgresql_ops={"tags": "jsonb_path_ops"},
+        postgresql_where=sa.text("tags <> '[]'::jsonb"),
+    )
     op.create_index(
         "ix_payments_team_amount",
         "payments",
@@ -230,6 +250,7 @@ def upgrade() -> None:
         sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("owner_id", sa.Uuid(as_uuid=False), nullable=True),
         sa.Column("team_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("tags", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("external_ids", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("custom", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_pipelines")),
@@ -244,6 +265,15 @@ def upgrade() -> None:
         ["tenant_id", "owner_id", "name_key", "id"],
         unique=False,
         postgresql_where=sa.text("owner_id IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_pipelines_tags",
+        "pipelines",
+        ["tags"],
+        unique=False,
+        postgresql_using="gin",
+        postgresql_ops={"tags": "jsonb_path_ops"},
+        postgresql_where=sa.text("tags <> '[]'::jsonb"),
     )
     op.create_index("ix_pipelines_team_id", "pipelines", ["tenant_id", "team_id", "id"], unique=False)
     op.create_index(
@@ -273,6 +303,7 @@ def upgrade() -> None:
         sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("owner_id", sa.Uuid(as_uuid=False), nullable=True),
         sa.Column("team_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("tags", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("external_ids", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("custom", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_targets")),
@@ -296,6 +327,15 @@ def upgrade() -> None:
         postgresql_where=sa.text("owner_id IS NOT NULL"),
     )
     op.create_index("ix_targets_starts_on", "targets", ["tenant_id", "starts_on", "id"], unique=False)
+    op.create_index(
+        "ix_targets_tags",
+        "targets",
+        ["tags"],
+        unique=False,
+        postgresql_using="gin",
+        postgresql_ops={"tags": "jsonb_path_ops"},
+        postgresql_where=sa.text("tags <> '[]'::jsonb"),
+    )
     op.create_index("ix_targets_team_id", "targets", ["tenant_id", "team_id", "id"], unique=False)
     op.create_index(
         "ix_targets_team_name",
@@ -432,6 +472,7 @@ def upgrade() -> None:
         sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("owner_id", sa.Uuid(as_uuid=False), nullable=True),
         sa.Column("team_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("tags", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("external_ids", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("custom", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.ForeignKeyConstraint(
@@ -470,6 +511,15 @@ def upgrade() -> None:
     op.create_index("ix_opportunities_pipeline_id", "opportunities", ["tenant_id", "pipeline_id", "id"], unique=False)
     op.create_index("ix_opportunities_stage_name", "opportunities", ["tenant_id", "stage_name_key", "id"], unique=False)
     op.create_index("ix_opportunities_status", "opportunities", ["tenant_id", "status", "id"], unique=False)
+    op.create_index(
+        "ix_opportunities_tags",
+        "opportunities",
+        ["tags"],
+        unique=False,
+        postgresql_using="gin",
+        postgresql_ops={"tags": "jsonb_path_ops"},
+        postgresql_where=sa.text("tags <> '[]'::jsonb"),
+    )
     op.create_index(
         "ix_opportunities_team_expected_on",
         "opportunities",
@@ -519,6 +569,7 @@ def upgrade() -> None:
         sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("owner_id", sa.Uuid(as_uuid=False), nullable=True),
         sa.Column("team_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("tags", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("external_ids", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("custom", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.CheckConstraint("open <= amount", name=op.f("ck_receivables_amount")),
@@ -575,6 +626,15 @@ def upgrade() -> None:
         postgresql_where=sa.text("owner_id IS NOT NULL"),
     )
     op.create_index("ix_receivables_status", "receivables", ["tenant_id", "status", "id"], unique=False)
+    op.create_index(
+        "ix_receivables_tags",
+        "receivables",
+        ["tags"],
+        unique=False,
+        postgresql_using="gin",
+        postgresql_ops={"tags": "jsonb_path_ops"},
+        postgresql_where=sa.text("tags <> '[]'::jsonb"),
+    )
     op.create_index(
         "ix_receivables_team_amount",
         "receivables",

@@ -18,7 +18,6 @@ def upgrade() -> None:
         sa.Column("title", sa.Text(), nullable=False),
         sa.Column("title_key", sa.Text(collation="C"), nullable=False),
         sa.Column("body", sa.Text(), nullable=True),
-        sa.Column("tags", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("version", sa.BigInteger(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("created_by", sa.Text(), nullable=False),
@@ -27,6 +26,7 @@ def upgrade() -> None:
         sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("owner_id", sa.Uuid(as_uuid=False), nullable=True),
         sa.Column("team_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("tags", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("external_ids", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("custom", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_articles")),
@@ -71,6 +71,7 @@ def upgrade() -> None:
         sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("owner_id", sa.Uuid(as_uuid=False), nullable=True),
         sa.Column("team_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("tags", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("external_ids", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("custom", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_service_contracts")),
@@ -110,6 +111,15 @@ def upgrade() -> None:
     )
     op.create_index(
         "ix_service_contracts_starts_on", "service_contracts", ["tenant_id", "starts_on", "id"], unique=False
+    )
+    op.create_index(
+        "ix_service_contracts_tags",
+        "service_contracts",
+        ["tags"],
+        unique=False,
+        postgresql_using="gin",
+        postgresql_ops={"tags": "jsonb_path_ops"},
+        postgresql_where=sa.text("tags <> '[]'::jsonb"),
     )
     op.create_index("ix_service_contracts_team_id", "service_contracts", ["tenant_id", "team_id", "id"], unique=False)
     op.create_index(
@@ -165,6 +175,7 @@ def upgrade() -> None:
         sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("owner_id", sa.Uuid(as_uuid=False), nullable=True),
         sa.Column("team_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("tags", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("external_ids", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("custom", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_service_requests")),
@@ -204,6 +215,15 @@ def upgrade() -> None:
     )
     op.create_index("ix_service_requests_status", "service_requests", ["tenant_id", "status", "id"], unique=False)
     op.create_index("ix_service_requests_subject", "service_requests", ["tenant_id", "subject_key", "id"], unique=False)
+    op.create_index(
+        "ix_service_requests_tags",
+        "service_requests",
+        ["tags"],
+        unique=False,
+        postgresql_using="gin",
+        postgresql_ops={"tags": "jsonb_path_ops"},
+        postgresql_where=sa.text("tags <> '[]'::jsonb"),
+    )
     op.create_index("ix_service_requests_team_id", "service_requests", ["tenant_id", "team_id", "id"], unique=False)
     op.create_index(
         "ix_service_requests_team_number",

@@ -1,0 +1,134 @@
+"""Followers of a record are told of its changes, as the feed shows them to each of them."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from chassis.context import Context
+from chassis.database import Work
+from chassis.errors import Problem, forbidden, invalid
+from chassis.records import Store
+from contracts.registry import registry
+from services.notify import webhook_feed
+from services.notify import webhooks as rules
+from services.notify.models import Following
+from services.notify.notifications import tell
+
+JSON = dict[str, Any]
+log = logging.getLogger("guanxi")
+followings = Store(Following)
+PAGE = 500
+PAGES = 4
+MOST_NAMED = 5
+
+
+@followings.computes
+def whoever_makes_it_follows(following: Following, work: Work) -> None:
+    if following.was is not None:
+        return
+    context = work.context
+    if context.user_id is None or following.owner_id not in (None, context.user_id):
+        raise forbidden("make", "others follow")
+    if not any(record.singular == following.about.split("/")[0] for record in registry.records.values()):
+        raise invalid({"about": "There is no such kind of record."})
+    following.user_id = following.owner_id = context.user_id
+    # What somebody follows is his own affair.
+    following.team_id = None
+    work.later(
+        "INSERT INTO following_positions (tenant_id, position) VALUES (%s, %s) ON CONFLICT DO NOTHING",
+        (work.tenant, rules.heads(work.service, work.tenant, [work.tenant]).get(work.tenant, 0)),
+    )
+
+
+def follow_records(runtime: Any) -> int:
+    """The timer: read on in the feed of every tenant in which somebody follows. Returns how many were told."""
+    with runtime.database.operations() as connection:
+        rows = list(connection.exec_driver_sql("SELECT tenant_id, position FROM following_positions"))
+    if not rows:
+        return 0
+    told = 0
+    try:
+        heads = rules.heads(runtime, str(rows[0].tenant_id), [str(row.tenant_id) for row in rows])
+        for row in rows:
+            if row.position < heads.get(str(row.tenant_id), 0):
+                told += _read_on(runtime, str(row.tenant_id), row.position)
+    except Problem as problem:
+        log.info("followers wait: %s", problem)
+    return told
+
+
+def _read_on(runtime: Any, tenant: str, position: int) -> int:
+    principal = runtime.principal(tenant, "timer:followers")
+    told = 0
+    for _ in range(PAGES):
+        page = webhook_feed.read(runtime, principal, position, [], PAGE)
+        wanted = _followers(runtime, principal, page["items"])
+        visible = [(user, shown) for user, item in wanted if (shown := _as_seen(runtime, tenant, user, item))]
+        with runtime.database.work(principal) as work:
+            moved = work.sql(
+                "UPDATE following_positions SET position = %s WHERE tenant_id = %s AND position = %s",
+                (page["next"], tenant, position),
+            ).rowcount
+            if not moved:
+                break
+            for user, item in visible:
+                tell(work, item["id"], [user], _title(item), item["subject"])
+        told += len(visible)
+        if page["next"] == position or len(page["items"]) < PAGE:
+            break
+        position = page["next"]
+    return told
+
+
+def _followers(runtime: Any, principal: Context, items: list[JSON]) -> list[tuple[str, JSON]]:
+    """Who follows what changed, he himself having changed it left out."""
+    with runtime.database.reading(principal) as work:
+        rows = work.sql(
+            "SELECT about, user_id FROM followings WHERE tenant_id = %s AND about_key = ANY(%s) AND deleted_at IS NULL",
+            (principal.tenant, sorted({item["subject"] for item in items})),
+        ).all()
+    found = []
+    for item in items:
+        found += [
+            (str(row.user_id), item)
+            for row in rows
+            if row.about == item["subject"] and item["actor"] != f"user:{row.user_id}"
+        ]
+    return found
+
+
+def _as_seen(runtime: Any, tenant: str, user_id: str, item: JSON) -> JSON | None:
+    """The event as this follower may see it now, by the same reading as the feed's; None when he may not."""
+    try:
+        may = runtime.acting_for(tenant, {"actor": f"user:{user_id}", "user_id": user_id, "correlation_id": ""})
+    except Problem as problem:
+        if problem.code == "asker_gone":
+            return None
+        raise
+    context = Context(
+        tenant=tenant,
+        actor=f"user:{user_id}",
+        user_id=user_id,
+        teams=tuple(may["teams"]),
+        grants=may["grants"],
+        masks=may["masks"],
+    )
+    items = webhook_feed.read(runtime, context, item["position"] - 1, [item["type"]], 1)["items"]
+    return items[0] if items and items[0]["id"] == item["id"] else None
+
+
+def _title(item: JSON) -> tuple[str, str]:
+    """`Account Alfreds: changed City, Phone`, in English and Chinese."""
+    record = registry.records[item["type"].rsplit(".", 1)[0]]
+    declared, data = record.declared(), item["data"]
+    name = data.get(record.title_field) or data.get("number") or ""
+    verb = item["type"].rsplit(".", 1)[1]
+    changed = [field for field in data.get("changed", ()) if field in declared and not declared[field].computed]
+    labels = [declared[field].label for field in changed[:MOST_NAMED]] if verb == "updated" else []
+    english = ", ".join(label[0] for label in labels) or verb.replace("-", " ")
+    chinese = "、".join(label[1] for label in labels) or verb
+    return (
+        f"{record.record_label[0]} {name}: {'changed ' if labels else ''}{english}",
+        f"{record.record_label[1]} {name}：{'修改了 ' if labels else ''}{chinese}",
+    )

@@ -1,0 +1,73 @@
+"""Followers are told of what others change, as far as they may see it."""
+
+from __future__ import annotations
+
+import pytest
+
+from chassis.errors import Problem
+from chassis.ids import new_id
+from services.notify.followings import follow_records
+from services.notify.tests.helpers import user
+
+
+@pytest.fixture
+def suite(suite_of):
+    made = suite_of("customer", "eventlog", "notify")
+    yield made
+    with made.work("notify") as work:
+        work.sql("DELETE FROM following_positions WHERE tenant_id = %s", (made.tenant,))
+
+
+@pytest.fixture
+def nancy(suite):
+    return suite.context(user_id=user(suite))
+
+
+def told(suite):
+    suite.settle()
+    follow_records(suite.runtime("notify"))
+    return [one["title"] for one in suite.list("notify.notification", sort="created_at")]
+
+
+def test_a_follower_is_told_once_of_what_another_changes(suite, nancy):
+    account = suite.create("customer.account", {"name": "Alfreds"})
+    suite.settle()
+    suite.create("notify.following", {"about": f"account/{account['id']}"}, context=nancy)
+    suite.update("customer.account", account["id"], {"phone": "030-1", "address": {"city": "Berlin"}})
+    assert told(suite) == ["Account Alfreds: changed Phone, Address"]
+    assert told(suite) == ["Account Alfreds: changed Phone, Address"]
+    suite.update("customer.account", account["id"], {"phone": "030-2"}, context=nancy)
+    assert len(told(suite)) == 1, "he knows what he did himself"
+
+
+def test_who_may_not_see_it_any_more_is_not_told(suite, nancy):
+    account = suite.create("customer.account", {"name": "Alfreds"})
+    suite.settle()
+    suite.create("notify.following", {"about": f"account/{account['id']}"}, context=nancy)
+    suite.context(user_id=nancy.user_id, grants={"customer.account": {"read": "own"}})
+    suite.update("customer.account", account["id"], {"phone": "030-1"})
+    assert told(suite) == []
+
+
+def test_what_is_not_followed_or_no_longer_followed_is_silent(suite, nancy):
+    account = suite.create("customer.account", {"name": "Alfreds"})
+    other = suite.create("customer.account", {"name": "Other"})
+    suite.settle()
+    following = suite.create("notify.following", {"about": f"account/{account['id']}"}, context=nancy)
+    with pytest.raises(Problem) as twice:
+        suite.create("notify.following", {"about": f"account/{account['id']}"}, context=nancy)
+    assert twice.value.code == "duplicate"
+    suite.update("customer.account", other["id"], {"phone": "1"})
+    suite.call("notify", "record.delete", {"record": "notify.following", "id": following["id"]}, context=nancy)
+    suite.update("customer.account", account["id"], {"phone": "1"})
+    assert told(suite) == []
+    suite.create("notify.following", {"about": f"account/{account['id']}"}, context=nancy)
+
+
+def test_an_unknown_kind_and_following_for_others_are_refused(suite, nancy):
+    with pytest.raises(Problem) as unknown:
+        suite.create("notify.following", {"about": f"unicorn/{new_id()}"}, context=nancy)
+    assert unknown.value.status == 422
+    with pytest.raises(Problem) as others:
+        suite.create("notify.following", {"about": f"account/{new_id()}", "owner_id": new_id()}, context=nancy)
+    assert others.value.status in (403, 422)
