@@ -381,6 +381,7 @@ def upgrade() -> None:
         sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("owner_id", sa.Uuid(as_uuid=False), nullable=True),
         sa.Column("team_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("tags", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("external_ids", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("custom", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.CheckConstraint("total >= 0", name=op.f("ck_credit_notes_total")),
@@ -417,6 +418,15 @@ def upgrade() -> None:
         ["tenant_id", "owner_id", "total", "id"],
         unique=False,
         postgresql_where=sa.text("owner_id IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_credit_notes_tags",
+        "credit_notes",
+        ["tags"],
+        unique=False,
+        postgresql_using="gin",
+        postgresql_ops={"tags": "jsonb_path_ops"},
+        postgresql_where=sa.text("tags <> '[]'::jsonb"),
     )
     op.create_index("ix_credit_notes_team_id", "credit_notes", ["tenant_id", "team_id", "id"], unique=False)
     op.create_index(
