@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import amqp
@@ -18,21 +19,24 @@ WINDOW = 256
 
 
 class _Session:
-    """A channel in confirm mode and what it still waits for. Its `waiting` is ordered by tag, oldest first."""
+    """A channel in confirm mode, what it still waits for (ordered by tag, oldest first), and what became of the rest
+    until its sender asks."""
 
     def __init__(self, channel: Any) -> None:
         self.channel = channel
         self.next_tag = 1
-        self.waiting: dict[int, tuple[list[Outcome], int]] = {}
+        self.waiting: dict[int, str] = {}
+        self.outcomes: dict[str, Outcome | None] = {}
         self.returned: set[str] = set()
         self.room = WINDOW
         self.settled = threading.Event()
         self.ended = False
 
-    def send(self, outcomes: list[Outcome], index: int, item: Outgoing) -> None:
+    def send(self, item: Outgoing) -> None:
         tag = self.next_tag
         self.next_tag += 1
-        self.waiting[tag] = (outcomes, index)
+        self.waiting[tag] = item.id
+        self.outcomes[item.id] = None
         message = amqp.Message(
             item.body,
             content_type="application/json" if item.exchange == COMMANDS else "application/cloudevents+json",
@@ -41,6 +45,14 @@ class _Session:
             correlation_id=str(tag),
         )
         publish(self.channel, item.exchange, item.routing_key, message, mandatory=True)
+
+    def take(self, item: Outgoing) -> Outcome:
+        """What became of it. An answer is given once; what is still on its way stays known."""
+        outcome = self.outcomes.get(item.id)
+        if outcome is None:
+            return Outcome.FAILED
+        del self.outcomes[item.id]
+        return outcome
 
     def wait(self, room: int, end: float) -> bool:
         """Whether at most `room` messages are unconfirmed, after waiting for that until `end`."""
@@ -72,11 +84,10 @@ class _Session:
                     break
                 done.append(waiting)
         for each in done:
-            if found := self.waiting.pop(each, None):
-                outcomes, index = found
+            if (found := self.waiting.pop(each, None)) is not None:
                 returned = str(each) in self.returned
                 self.returned.discard(str(each))
-                outcomes[index] = Outcome.UNROUTABLE if returned else outcome
+                self.outcomes[found] = Outcome.UNROUTABLE if returned else outcome
         if len(self.waiting) <= self.room:
             self.settled.set()
 
@@ -89,7 +100,8 @@ class RabbitPublisher:
     """Thread-safe, one batch at a time, on a connection that consumes nothing.
 
     What the broker did not confirm before the deadline counts as failed although it may have arrived: the sender
-    sends it again and every receiver knows its id.
+    sends it again and every receiver knows its id. While the broker is blocked by an alarm, what was written to the
+    living connection is on its way still, and is not written again: a broker reads all of that when the alarm is over.
     """
 
     def __init__(self, url: str, name: str) -> None:
@@ -99,40 +111,45 @@ class RabbitPublisher:
 
     def publish(self, batch: Sequence[Outgoing]) -> list[Outcome]:
         end = time.monotonic() + DEADLINE
-        outcomes = [Outcome.FAILED] * len(batch)
         if not batch or not self._turn.acquire(timeout=DEADLINE):
-            return outcomes
+            return [Outcome.FAILED] * len(batch)
         try:
-            if self.link.wait(PATIENCE) and not self.link.blocked:
-                self._send(batch, outcomes, end)
-        except Down:
-            pass  # What was confirmed before says so already; the rest has failed.
+            if not self.link.wait(PATIENCE) or self.link.blocked:
+                return [Outcome.FAILED] * len(batch)
+            session = self.link.session
+            if session is None:
+                return [Outcome.FAILED] * len(batch)
+            with suppress(Down):  # What was confirmed before says so; the rest has failed.
+                self._send(session, [item for item in batch if item.id not in session.outcomes], end)
+            return [session.take(item) for item in batch]
         finally:
             self._turn.release()
-        return list(outcomes)
 
     def close(self) -> None:
         self.link.close()
 
-    def _send(self, batch: Sequence[Outgoing], outcomes: list[Outcome], end: float) -> None:
+    def _send(self, session: _Session, batch: Sequence[Outgoing], end: float) -> None:
+        """Write what is new, and wait until everything is confirmed, also what an earlier batch left on its way."""
         position = 0
-        while position < len(batch):
-            session = self.link.session
-            part = range(position, min(position + WINDOW, len(batch)))
+        while True:
+            part = batch[position : position + WINDOW]
 
-            def write(current: _Session, part: range = part, expected: _Session | None = session) -> None:
-                if current is not expected:
+            def write(current: _Session, part: Sequence[Outgoing] = part) -> None:
+                if current is not session:
                     raise Down("reconnected in the middle of a batch")
-                for index in part:
+                for item in part:
                     self.link.allow(end - time.monotonic())
-                    current.send(outcomes, index, batch[index])
+                    current.send(item)
 
-            self.link.write(write, end - time.monotonic())
-            position = part.stop
-            room = WINDOW if position < len(batch) else 0
-            if session is None or not session.wait(room, end):
-                # A late confirm would belong to a batch that was answered already, so the channel must go.
-                self.link.abort()
+            if part:
+                self.link.write(write, end - time.monotonic())
+            position += len(part)
+            if not session.wait(WINDOW if position < len(batch) else 0, end):
+                # Nothing can be said of a connection that is silent without a reason, so it goes.
+                if not self.link.blocked:
+                    self.link.abort()
+                return
+            if position == len(batch):
                 return
 
     def _opened(self, connection: Any) -> _Session:

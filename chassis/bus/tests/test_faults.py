@@ -12,7 +12,7 @@ import pytest
 
 from chassis.bus import wire
 from chassis.bus.ports import BusUnavailable, Outcome, OutcomeUnknown
-from chassis.bus.rabbit import link
+from chassis.bus.rabbit import link, publisher
 from chassis.bus.tests.support import until
 
 
@@ -191,6 +191,28 @@ def test_under_a_memory_alarm_calls_and_batches_are_refused_in_time_and_afterwar
     until(lambda: not rabbit.transport.blocked() and rabbit.transport.connected(), 10)
     assert rabbit.call(service, {}) == {"echo": {}}
     rabbit.relay(rabbit.event("sales.order.placed"))
+
+
+def test_an_alarm_that_outlasts_many_batches_repeats_no_event(rabbit, broker, monkeypatch):
+    monkeypatch.setattr(publisher, "DEADLINE", 0.5)
+    service = rabbit.service("stock", keys=[rabbit.key("sales.#")]).start()
+    rabbit.relay(rabbit.event("sales.order.placed", n=-1))
+    service.events.get(timeout=10)
+    events = [rabbit.event("sales.order.placed", n=n) for n in range(50)]
+    broker.ctl("set_vm_memory_high_watermark", "0")
+    try:
+        for _ in range(6):
+            assert rabbit.publisher.publish(events) == [Outcome.FAILED] * 50
+    finally:
+        broker.ctl("set_vm_memory_high_watermark", "absolute", "1GB")
+    monkeypatch.undo()
+    rabbit.relay(*events)
+    marker = rabbit.event("sales.order.placed", n=50)
+    rabbit.relay(marker)
+    arrived = []
+    while not arrived or arrived[-1] != 50:
+        arrived.append(wire.decode(service.events.get(timeout=10))["n"])
+    assert arrived == list(range(51))
 
 
 def test_a_deleted_queue_comes_back_with_its_bindings(rabbit, raw):
