@@ -153,6 +153,12 @@ def install_common(op: Operations) -> None:
         "CREATE FUNCTION announce_unsent() RETURNS trigger LANGUAGE plpgsql AS"
         " $$ BEGIN PERFORM pg_notify('unsent', ''); RETURN NULL; END $$"
     )
+    # Every row is inserted and deleted within a second. By the usual rule vacuum would come when the relay already
+    # walks over a hundred thousand dead rows.
+    op.execute(
+        "ALTER TABLE unsent SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000,"
+        " autovacuum_vacuum_cost_delay = 0, autovacuum_vacuum_insert_scale_factor = 0)"
+    )
     op.execute("CREATE TRIGGER announce AFTER INSERT ON unsent FOR EACH STATEMENT EXECUTE FUNCTION announce_unsent()")
     protect(op, "changes", "operations", insert_only=True)
     protect(op, "unsent", "inbox", "sagas", "timers", "idempotency", "jobs", "blob_holds", "sealed", ops=True)
