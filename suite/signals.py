@@ -32,7 +32,7 @@ def end_with_supervisor() -> None:
     Without one this does nothing; where there is no such service of the kernel (not Linux), neither. It outlives an
     `exec`, so gunicorn ends with its supervisor, too.
     """
-    supervisor = os.environ.get(SUPERVISOR, "")
+    supervisor = os.environ.get("GUANXI_SUPERVISOR", "")
     if not supervisor.isdigit() or not sys.platform.startswith("linux"):
         return
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)

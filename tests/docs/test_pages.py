@@ -20,6 +20,7 @@ SETTINGS = (
     "services/eventlog/broker.py",
     "suite/cli.py",
     "suite/home.py",
+    "suite/signals.py",
 )
 READERS = ("str", "int", "float", "bool", "list", "get")
 

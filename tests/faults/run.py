@@ -114,8 +114,10 @@ def run_fault(stack: Stack, tenants: list[Tenant], fault: Fault, *, seed: int, r
     counts = load.history.judge(stack.effects({one.effect for one in load.history.operations}))
     for name, times in (stack.unexplained_exits() - before).items():
         load.history.surprise(f"{name} ended {times} times although nobody killed it")
-    checked = json.loads(stack.command("check", "--json", expect=(0, 1)))
-    for rule in checked["rules"]:
+    checked = json.loads(stack.command("check", "--json", expect=(0, 1, 2)))
+    if checked["clean"] is None:
+        load.history.surprise(f"not checked: {checked['error']}")
+    for rule in checked.get("rules", []):
         if rule["state"] == "violated":
             load.history.surprise(f"check {rule['invariant']}: {rule['rule']}: {rule['first'][:2]}")
     if folder := os.environ.get("HISTORY"):
