@@ -20,7 +20,6 @@ NAMED = {
 # index by I10.
 APART = {
     "tenant_id", "event_id", "message_id", "saga_id", "correlation_id", "causation_id", "stage_id", "holder_id",
-    "job_id", ("job_items", "record_id"),
     ("unsent", "record_id"), ("changes", "record_id"), ("events", "record_id"), ("sagas", "record_id"),
     ("documents", "owner_id"), ("documents", "team_id"), ("words", "owner_id"), ("words", "team_id"),
     ("events", "owner_id"), ("events", "team_id"),
