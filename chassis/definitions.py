@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from contracts import fields as f
 from contracts.custom import field_of
+from contracts.records import STANDARD
 from contracts.registry import registry
 
 if TYPE_CHECKING:
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
 
 JSON = dict[str, Any]
 CUSTOM, NUMBERING = "identity.custom-field", "identity.numbering-rule"
+# The copies have every field of a definition.
+DEFINED = {
+    name: tuple(field for field in registry.load().records[name].declared() if field not in STANDARD)
+    for name in (CUSTOM, NUMBERING)
+}
 KEPT = 5.0
 MOST_TENANTS = 2_000
 
@@ -63,6 +69,13 @@ class Definitions:
     def rule(self, work: Work, collection: str) -> JSON | None:
         return self._known(work).rules.get(collection)
 
+    def searched(self, work: Work) -> dict[str, frozenset[str]]:
+        """The names of the custom fields that search finds, by collection."""
+        return {
+            collection: frozenset(name for name, field in fields.active.items() if field.search)
+            for collection, fields in self._known(work).fields.items()
+        }
+
     def fields_with(self, work: Work, collection: str, names: set[str]) -> CustomFields:
         """The custom fields, after doing what can be done to hear of these names."""
         found = self.fields(work, collection)
@@ -95,7 +108,8 @@ def _read(work: Work) -> Known:
             (work.tenant, CUSTOM, NUMBERING),
         )
         documents = [(row.record, row.data) for row in rows]
-    own = {record.collection for record in registry.records.values() if record.service == work.service.name}
+    heavy = work.service.definition.batch is not None
+    own = {record.collection for record in registry.records.values() if heavy or record.service == work.service.name}
     rules: dict[str, JSON] = {}
     wires: dict[str, list[JSON]] = {}
     for record, wire in documents:

@@ -18,13 +18,13 @@ from chassis.bus.wire import decode
 from chassis.clock import Clock
 from chassis.context import EVERYTHING, Context, Signer, service_context
 from chassis.database import Database, Work
-from chassis.definitions import CUSTOM, NUMBERING, Definitions
+from chassis.definitions import DEFINED, Definitions
 from chassis.errors import Problem, from_validation, unavailable
 from chassis.ids import GENERATED_KEY
 from chassis.inbox import NotYet
 from chassis.numbering import Numbers
 from chassis.records import Store, references
-from contracts.records import STANDARD, Ask, Query
+from contracts.records import Ask, Query
 from contracts.registry import registry
 from contracts.values import is_uuid
 
@@ -32,11 +32,6 @@ JSON = dict[str, Any]
 log = logging.getLogger("guanxi")
 BATCH, HEAVY_BATCH = 100, 500
 USER = ("name", "email", "manager_id", "status", "locale", "zone")
-# Definitions are read from their copies, so the copies have all of them.
-DEFINED = {
-    name: tuple(field for field in registry.load().records[name].declared() if field not in STANDARD)
-    for name in (CUSTOM, NUMBERING)
-}
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+from gateway.chinese_rules import RULES
+
 CODES = {
     "account_owned": "该客户已由他人负责。",
     "asker_gone": "发起人已停用。",
@@ -45,6 +47,7 @@ CODES = {
     "method_not_allowed": "此地址不支持该方法。",
     "more_than_open": "付款金额超过未收金额。",
     "no_reservation": "该订单没有库存预留。",
+    "not_editable": "此类记录不能修改。",
     "not_deleted": "该记录未被删除。",
     "not_filterable": "该字段不能用于筛选或排序。",
     "not_found": "找不到该记录。",
@@ -281,4 +284,5 @@ MESSAGES = {
     "Too many failed attempts. Wait and try again.": "失败次数过多，请稍后再试。",
     "This host name is not served here.": "此处不提供该主机名的服务。",
     "The request's identity is not signed by this installation.": "请求的身份未经本系统签名。",
+    **RULES,
 }

@@ -89,6 +89,7 @@ def custom_metadata(definition: JSON, guarded: bool, access: Mapping[str, str]) 
     """A custom field, described like a declared one; its value stands in `custom` under `key`."""
     made = field_of(definition)
     described = field_metadata(PREFIX + definition["name"], made)
+    described["type"] = {"multi_choice": "choices", "reference": "ref"}.get(definition["type"], definition["type"])
     if definition["default"] is not None:
         described["default"] = definition["default"]
     if definition["type"] in ("number", "money"):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from chassis.definitions import CUSTOM, DEFINED
+from chassis.records import references
 from contracts.fields import parse_instant
 from services.search.index import index_of
 from services.search.mapping import document_of, newest
@@ -17,5 +19,19 @@ def take_in(runtime: Any, events: list[JSON]) -> None:
     for event in events:
         by_tenant.setdefault(event["tenant"], []).append(event)
     for tenant, own in by_tenant.items():
-        documents = [document for event in own if (document := document_of(event)) is not None]
+        words = _custom_words(runtime, tenant, own)
+        documents = [document for event in own if (document := document_of(event, words)) is not None]
         index_of(runtime).take(tenant, newest(documents), max(parse_instant(event["time"]) for event in own))
+
+
+def _custom_words(runtime: Any, tenant: str, events: list[JSON]) -> dict[str, frozenset[str]]:
+    """The custom fields that the tenant wants found, by collection; definitions among the events count at once."""
+    defined = [event for event in events if event["type"].startswith(f"{CUSTOM}.")]
+    if not defined and not any(event["data"].get("custom") for event in events):
+        return {}
+    with runtime.database.work(runtime.principal(tenant, "event:search")) as work:
+        for event in defined:
+            references.keep(work, event, DEFINED[CUSTOM])
+        if defined:
+            runtime.definitions.forget(tenant)
+        return runtime.definitions.searched(work)

@@ -16,6 +16,7 @@ from contracts.registry import registry
 JSON = dict[str, Any]
 TITLE_WEIGHT, SUBTITLE_WEIGHT, EXTERNAL_WEIGHT = 5, 1, 8
 PINYIN_FROM = 5
+CUSTOM_WEIGHT = 2
 MOST_WORDS = 2_000
 LONGEST_KEY = 80
 EXTERNAL = "external_ids"
@@ -92,8 +93,11 @@ def _searchable(record: type[Record]) -> Searchable | None:
     )
 
 
-def document_of(event: JSON) -> Document | None:
-    """The document of one event, or None where its record is not searched (or not known to this release)."""
+def document_of(event: JSON, custom: dict[str, frozenset[str]] | None = None) -> Document | None:
+    """The document of one event, or None where its record is not searched (or not known to this release).
+
+    `custom` names the custom fields that are searched, by collection.
+    """
     searchable = searchables().get(event["type"].rsplit(".", 1)[0])
     if searchable is None:
         return None
@@ -110,7 +114,7 @@ def document_of(event: JSON) -> Document | None:
         changed_at=f.parse_instant(event["time"]),
         title_key="" if deleted else key_of(data.get(searchable.title) or "")[1:],
         data={} if deleted else {name: data[name] for name in shown if data.get(name)},
-        words=() if deleted else tuple(_words(searchable, data)),
+        words=() if deleted else (*_words(searchable, data), *_custom(searchable, data, custom or {})),
     )
 
 
@@ -142,6 +146,16 @@ def _words(searchable: Searchable, data: JSON) -> Iterator[tuple[str, str, int]]
             if field in searchable.keys or field == EXTERNAL:
                 weighed[key_of(value)] = weight
         yield from ((field, word, own) for word, own in weighed.items())
+
+
+def _custom(searchable: Searchable, data: JSON, custom: dict[str, frozenset[str]]) -> Iterator[tuple[str, str, int]]:
+    values = data.get("custom")
+    wanted = custom.get(registry.records[searchable.record].collection) if values else None
+    for name in sorted((wanted or frozenset()) & values.keys()) if values else ():
+        weighed: dict[str, int] = {}
+        for value in values[name] if isinstance(values[name], list) else [values[name]]:
+            weighed |= dict(words_of(value, CUSTOM_WEIGHT)) if isinstance(value, str) else {}
+        yield from ((f"custom.{name}", word, own) for word, own in weighed.items())
 
 
 def words_of(value: str, weight: int) -> Iterator[tuple[str, int]]:

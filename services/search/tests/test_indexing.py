@@ -130,3 +130,21 @@ def test_a_customer_is_found_as_it_is_after_each_change(suite_of):
     suite.call("customer", "record.restore", {"record": ACCOUNT, "id": made["id"]})
     suite.settle()
     assert index.titles("snabbkop") == ["Berglunds snabbköp"]
+
+
+def test_a_searchable_custom_field_is_found_by_whom_it_is_not_hidden_from(suite_of):
+    suite = suite_of("identity", "customer", "search")
+    for name in ("colour", "secret"):
+        field = {"applies_to": "accounts", "name": name, "type": "text", "label": {"en": name}}
+        suite.create("identity.custom-field", {**field, "searchable": name == "colour"})
+    suite.settle()
+    made = suite.create(ACCOUNT, {"name": "Acme", "custom": {"colour": "Vermilion", "secret": "Umber"}})
+    suite.settle()
+
+    def found(q, **options):
+        return [hit["id"] for hit in suite.request("search", "search.query", {"q": q}, **options)["body"]["items"]]
+
+    assert found("vermil") == [made["id"]]
+    assert found("umber") == []
+    assert found("vermil", context=suite.context(masks={ACCOUNT: {"hidden": ["custom.colour"]}})) == []
+    assert not suite.dead()
