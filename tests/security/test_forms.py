@@ -5,6 +5,7 @@ What it may not foresee are rules of the business; whatever metadata says must n
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
@@ -109,7 +110,9 @@ class Forms:
             return f"x{new_id()}@example.com" if kind == "email" else fixed[kind]
         if kind in ("ref", "id"):
             return new_id()
-        return f"x{new_id()}"[: field.get("max", 20)]
+        word = f"x{new_id().replace('-', '')}"[: field.get("max", 20)]
+        fits = re.compile(field.get("pattern", ".*"), re.ASCII)
+        return next(text for text in (word, f"account/{new_id()}", "A1") if fits.fullmatch(text))
 
 
 @pytest.mark.parametrize("everything", [False, True], ids=["what is required", "everything"])
