@@ -142,7 +142,14 @@ def check_files() -> list[JSON]:
     env = [secret(name) for name in SERVICE_SECRETS]
     one = container("check", ["check", "--json"], env, "guanxi-services", "rpc", CPU["rpc"])
     template = pod("check", "check", "check", one, restartPolicy="Never")
-    return [account("check"), cron("check", "17 * * * *", "check", {"backoffLimit": 0, "template": template})]
+    # By night what agrees is sealed, so that inboxes may be tidied, and what is missing is published again.
+    mending = container("reconcile", ["check", "--repair", "--json"], env, "guanxi-services", "rpc", CPU["rpc"])
+    by_night = pod("check", "reconcile", "check", mending, restartPolicy="Never")
+    return [
+        account("check"),
+        cron("check", "17 * * * *", "check", {"backoffLimit": 0, "template": template}),
+        cron("reconcile", "47 3 * * *", "check", {"backoffLimit": 0, "template": by_night}),
+    ]
 
 
 def months_files() -> list[JSON]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import falcon
@@ -42,6 +42,7 @@ def create_app(
     streams: bool = False,
     pace: Pace = Pace(),
     published: Path = PUBLISHED,
+    measurements: Callable[[], bytes] = bytes,
 ) -> falcon.App:
     """The app. `streams` says that this process is the one whose `streams_url` the settings name.
 
@@ -51,7 +52,7 @@ def create_app(
     registry.load()
     services = Services(caller, signer)
     authenticator = Authenticator(services, settings, pace.monotonic)
-    metrics = Metrics(settings.metrics_folder)
+    metrics = Metrics(settings.metrics_folder, measurements)
     app = falcon.App(middleware=[Edge(settings, authenticator, metrics)])
     problems.install(app)
     for route in _system_routes(System(readiness, essential, metrics, published)):

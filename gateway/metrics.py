@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
@@ -12,10 +14,13 @@ CONTENT_TYPE = CONTENT_TYPE_LATEST
 
 
 class Metrics:
-    """`folder` is where worker processes leave their values for each other; without, this process speaks for itself."""
+    """`folder` is where worker processes leave their values for each other; without, this process speaks for itself.
 
-    def __init__(self, folder: str | None = None) -> None:
-        self._folder = folder
+    `also` gives what else is measured in this process, in the same format: the services of an embedded suite.
+    """
+
+    def __init__(self, folder: str | None = None, also: Callable[[], bytes] = bytes) -> None:
+        self._folder, self._also = folder, also
         self._registry = CollectorRegistry()
         self._requests = Counter(
             "guanxi_http_requests", "Answers sent.", ("method", "route", "status"), registry=self._registry
@@ -56,4 +61,4 @@ class Metrics:
         if self._folder:
             registry = CollectorRegistry()
             MultiProcessCollector(registry, self._folder)
-        return generate_latest(registry)
+        return generate_latest(registry) + self._also()

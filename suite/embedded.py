@@ -20,7 +20,9 @@ from gateway.settings import from_environment as gateway_settings
 from suite import home, northwind, tenants
 from suite.client import Client
 from suite.host import Host
+from suite.measurements import measure
 from suite.servers.postgres import Postgres
+from suite.watch import Watch
 
 JSON = dict[str, Any]
 # With three of each relay, nine services stay below 80 connections in all.
@@ -40,6 +42,7 @@ class Embedded:
         self._secrets = known
         self._host: Host | None = None
         self._http: HttpServer | None = None
+        self._watch = Watch(folder)
         self._demo_complete = False
         self.url = f"http://127.0.0.1:{port}"
 
@@ -61,7 +64,15 @@ class Embedded:
         self._host = Host(settings, transport, SERVICES)
         self._host.start()
         edge = replace(gateway_settings(), blobs=settings.blobs)
-        app = create_app(transport.caller(), Signer(settings.context_key), edge, readiness=self.ready, streams=True)
+        self._watch.start()
+        app = create_app(
+            transport.caller(),
+            Signer(settings.context_key),
+            edge,
+            readiness=self.ready,
+            streams=True,
+            measurements=self._measure,
+        )
         self._http = HttpServer(app, "127.0.0.1", self.port)
         self.url = f"http://127.0.0.1:{self._http.port}"
 
@@ -77,6 +88,9 @@ class Embedded:
         for service in SERVICES:
             migrations.upgrade(settings.database_url(service, "owner"), service)
         home.write_private(mark, wanted)
+
+    def _measure(self) -> bytes:
+        return measure(self._host, self._watch) if self._host else b""
 
     def ready(self) -> dict[str, bool]:
         found = self._host.ready() if self._host else {}
@@ -146,6 +160,7 @@ class Embedded:
 
     def stop(self) -> None:
         """Let go in the order of dependence; within 5 s, whatever is running."""
+        self._watch.stop()
         if self._http is not None:
             self._http.stop()
         if self._host is not None:

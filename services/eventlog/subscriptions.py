@@ -42,9 +42,11 @@ def access_follows_the_record(subscription: EventSubscription, work: Work) -> No
     if before is not None and active == was_active:
         return
     work.sql(
-        "INSERT INTO subscription_positions (tenant_id, subscription_id, position, active) VALUES (%s, %s, 0, %s)"
+        # A new one begins with the next event; who wants the past asks for it by `replay`.
+        "INSERT INTO subscription_positions (tenant_id, subscription_id, position, active)"
+        " VALUES (%s, %s, coalesce((SELECT position FROM feed_positions WHERE tenant_id = %s), 0), %s)"
         " ON CONFLICT (tenant_id, subscription_id) DO UPDATE SET active = excluded.active",
-        (work.tenant, subscription.id, active),
+        (work.tenant, subscription.id, work.tenant, active),
     )
     if active:
         _admit(subscription, work)

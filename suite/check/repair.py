@@ -6,7 +6,7 @@ import datetime as dt
 import importlib
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -104,18 +104,15 @@ def _differing(look: Look) -> dict[str, set[tuple[str, str]]]:
 
 @contextmanager
 def operations(settings: Settings) -> Iterator[Act]:
-    """Connections of the `ops` roles, made when they are asked for."""
-    with ExitStack() as stack:
-        engines: dict[str, Any] = {}
+    """Connections of the `ops` roles, one at a time: an embedded suite has few to spare."""
 
-        @contextmanager
-        def act(service: str) -> Iterator[Connection]:
-            if service not in engines:
-                engines[service] = make_engine(
-                    settings.database_url(service, "ops"), pool_size=1, name="guanxi reconcile"
-                )
-                stack.callback(engines[service].dispose)
-            with engines[service].connect() as connection:
+    @contextmanager
+    def act(service: str) -> Iterator[Connection]:
+        engine = make_engine(settings.database_url(service, "ops"), pool_size=1, name="guanxi reconcile")
+        try:
+            with engine.connect() as connection:
                 yield connection
+        finally:
+            engine.dispose()
 
-        yield act
+    yield act

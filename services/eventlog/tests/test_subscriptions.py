@@ -141,12 +141,22 @@ def test_an_inactive_user_is_waited_for_and_others_go_on(suite):
     subscribe(suite, user_id=user)
     suite.run("identity.user", user, "deactivate")
     batch = orders(suite, 2)
-    deliver(suite, *batch)
-    assert publish(suite) == []
     subscribe(suite)
+    deliver(suite, *batch)
     assert publish(suite) == ids(batch)
     suite.run("identity.user", user, "activate")
     assert publish(suite) == ids(batch)
+
+
+def test_a_subscription_begins_with_the_next_event_and_replays_the_past_when_asked(suite):
+    before, after = orders(suite, 2), orders(suite, 1)
+    deliver(suite, *before)
+    made = subscribe(suite)
+    assert publish(suite) == []
+    deliver(suite, *after)
+    assert publish(suite) == ids(after)
+    suite.run("eventlog.event-subscription", made["id"], "replay")
+    assert publish(suite) == ids([*before, *after])
 
 
 def test_what_the_broker_did_not_take_is_published_again_from_there(suite):

@@ -1,0 +1,64 @@
+"""What the services of a process measure, in the Prometheus text format."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Gauge, generate_latest
+
+from chassis import relay
+from suite.host import Host
+from suite.watch import Watch
+
+
+def measure(host: Host, watch: Watch | None = None) -> bytes:
+    """Backlogs, stuck events and sagas, jobs and the broker; where this process checks the data, what that found."""
+    registry = CollectorRegistry()
+
+    def gauge(name: str, says: str, *labels: str) -> Gauge:
+        return Gauge(name, says, labels, registry=registry)
+
+    waiting = gauge("guanxi_unsent", "Changes and messages that the relay has not published", "service")
+    age = gauge("guanxi_unsent_age_seconds", "Age of the oldest of them", "service")
+    parked = gauge("guanxi_inbox", "Events that are parked or dead", "service", "state")
+    letters = gauge("guanxi_dead_letters", "Messages that nobody could read and nobody looked into", "service")
+    sagas = gauge("guanxi_sagas", "Sagas under way", "service", "state")
+    oldest = gauge("guanxi_sagas_age_seconds", "Age of the oldest saga under way", "service")
+    late = gauge("guanxi_sagas_overdue", "Sagas past their deadline", "service")
+    jobs = gauge("guanxi_jobs", "Jobs by state, kept for thirty days", "service", "state")
+    for name, runtime in host.runtimes.items():
+        count, seconds = relay.backlog(runtime.database)
+        waiting.labels(name).set(count)
+        age.labels(name).set(seconds)
+        with runtime.database.operations() as connection:
+            # The condition is that of a small index: what is done may be millions of rows.
+            for row in connection.exec_driver_sql(
+                "SELECT state, count(*) FROM inbox WHERE state <> 'done' AND state <> 'discarded' GROUP BY state"
+            ):
+                parked.labels(name, row[0]).set(row[1])
+            for row in connection.exec_driver_sql("SELECT state, count(*) FROM jobs GROUP BY state"):
+                jobs.labels(name, row[0]).set(row[1])
+            unread = connection.exec_driver_sql("SELECT count(*) FROM dead_letters WHERE discarded_at IS NULL")
+            letters.labels(name).set(unread.scalar_one())
+            age_of_sagas = 0.0
+            overdue = 0
+            for state in ("running", "compensating"):
+                sagas.labels(name, state).set(0)
+            for row in connection.exec_driver_sql(
+                "SELECT state, count(*) AS count, count(*) FILTER (WHERE deadline_at < now()) AS late,"
+                " extract(epoch FROM now() - min(started_at)) AS age FROM sagas WHERE ended_at IS NULL GROUP BY state"
+            ):
+                sagas.labels(name, row.state).set(row.count)
+                age_of_sagas, overdue = max(age_of_sagas, float(row.age)), overdue + row.late
+            oldest.labels(name).set(age_of_sagas)
+            late.labels(name).set(overdue)
+    gauge("guanxi_broker_blocked", "1 while the broker refuses messages (an alarm)").set(host.transport.blocked())
+    connected = gauge("guanxi_broker_connected", "1 while every connection to the broker is up")
+    connected.set(host.transport.connected())
+    leads = gauge("guanxi_relay_leads", "1 where this process publishes", "service")
+    for name, leading in host.leading().items():
+        leads.labels(name).set(leading)
+    if watch is not None and watch.checked_at:
+        gauge("guanxi_check_timestamp_seconds", "When the data was last checked").set(watch.checked_at)
+        violations = gauge("guanxi_check_violations", "What guanxi check found", "invariant")
+        for invariant, count in watch.violations.items():
+            violations.labels(invariant).set(count)
+    return generate_latest(registry)
