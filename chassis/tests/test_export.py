@@ -27,6 +27,8 @@ RECORDS = sorted(registry.load().records)
 SPACE = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 TEXTS = [
     "",
+    " ",
+    '"" "',
     '"',
     '""',
     '"x"',

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
@@ -13,7 +14,7 @@ from suite.servers.postgres import running_url
 from tests.integration import flow, northwind
 from tests.integration.demo import Demo, ledger, stock
 from tests.integration.flow import Shop
-from tests.integration.support import Api, EmbeddedSuite
+from tests.integration.support import JSON, Api, EmbeddedSuite, until
 
 EXPECTED = northwind.Expected()
 
@@ -52,6 +53,26 @@ def test_the_demo_has_every_record_of_the_files(demo: Demo):
     contacts = demo.by_old_key("contacts")
     assert {key: item["name"] for key, item in contacts.items()} == EXPECTED.contacts
     assert all(contacts[key]["account_id"] == accounts[key]["id"] for key in EXPECTED.contacts)
+
+
+def test_a_list_is_exported_by_a_process_of_its_own_and_downloaded(demo: Demo, embedded: EmbeddedSuite):
+    api = embedded.api()
+    filters = {"field": "country", "op": "eq", "value": "Germany"}
+    started = api.send("POST", "/v1/accounts/export", {"format": "jsonl", "style": "machine", "filter": filters})
+    assert (started.status, started.headers["Location"]) == (202, f"/v1/jobs/{started.body['id']}")
+
+    def ended() -> JSON | None:
+        job: JSON = api.get(f"/v1/jobs/{started.body['id']}")
+        return job if job["state"] not in ("queued", "running") else None
+
+    job = until(ended, 60)
+    assert job["state"] == "succeeded", job
+    answer = api.send("GET", job["result_url"])
+    found = {json.loads(line)["external_ids"]["northwind"] for line in answer.body.splitlines()}
+    accounts = demo.by_old_key("accounts")
+    assert found == {key for key, account in accounts.items() if account["country"] == "Germany"}
+    assert answer.headers["Content-Disposition"].startswith("attachment")
+    assert [one["id"] for one in api.get("/v1/jobs", collection="accounts")["items"]] == [job["id"]]
 
 
 def test_the_employees_report_to_whom_the_file_says(demo: Demo):

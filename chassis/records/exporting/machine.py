@@ -1,11 +1,12 @@
 """The lossless form: every field by its name, money as two columns, structures as JSON.
 
-An empty cell is null. A text that is empty, or begins with a quotation mark, is written as a JSON string, so that no
-two values look the same; `read` is the inverse.
+An empty cell is null. A text of nothing but blanks and quotation marks, the empty one too, has two more quotation marks
+before it: so no two values look the same, and everything else stands as it is. `read` is the inverse; imports use it.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from chassis.records.store import Store
 
 JSON = dict[str, Any]
+_HOLLOW = re.compile(r'["\s]*')
 STRUCTURES = (f.Texts, f.StringMap, f.Document, f.Parts, f.Embedded)
 
 
@@ -54,7 +56,7 @@ def cells(field: f.Field, value: Any) -> list[str | None]:
     if value is None:
         return [None]
     if isinstance(value, str):
-        return [orjson.dumps(value).decode() if not value or value.startswith('"') else value]
+        return ['""' + value if _HOLLOW.fullmatch(value) else value]
     if isinstance(value, bool):
         return ["true" if value else "false"]
     return [orjson.dumps(value).decode() if isinstance(value, (dict, list)) else str(value)]
@@ -67,8 +69,15 @@ def read(field: f.Field, texts: list[str]) -> Any:
         return {"amount": first, "currency": texts[1]} if first or texts[1] else None
     if not first:
         return None
-    if isinstance(field, STRUCTURES) or first.startswith('"'):
+    if isinstance(field, STRUCTURES):
         return orjson.loads(first)
     if isinstance(field, f.Boolean):
         return {"true": True, "false": False}[first]
-    return int(first) if isinstance(field, f.Integer) else first
+    if isinstance(field, f.Integer):
+        return int(first)
+    return first if (hollow := hollow_text(first)) is None else hollow
+
+
+def hollow_text(cell: str) -> str | None:
+    """The text of a cell that holds one of blanks and quotation marks; None for any other cell."""
+    return cell[2:] if cell.startswith('""') and _HOLLOW.fullmatch(cell) else None

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from chassis.records.exporting.machine import hollow_text
 from chassis.records.importing.mapping import Column, Plan
 from chassis.records.importing.tables import Row
 from chassis.records.importing.targets import names_of, target_of
@@ -127,8 +128,13 @@ class Reader:
     def _cell(self, document: Document, into: JSON, column: Column, text: str, line: int, where: str) -> None:
         target = column.target
         stripped = text.strip()
+        if isinstance(target.field, f.Text) and (hollow := hollow_text(text)) is not None and target.role == "value":
+            (_inside(into, target.top) if target.inner and not target.part else into)[target.inner or target.top] = (
+                hollow
+            )
+            return
         if not stripped:
-            if self.plan.clear and column.index is not None and target.role == "value" and not target.part:
+            if self.plan.clear and column.index is not None and target.role in ("value", "amount") and not target.part:
                 if target.inner is None:
                     into.setdefault(target.top, None)
                 else:
@@ -226,7 +232,8 @@ class Reader:
         return {
             name: value
             for name, value in part.items()
-            if not (name in declared and (declared[name].computed or value is None))
+            # A null empties what the record has there now; in a list, which is replaced as a whole, it says nothing.
+            if not (name in declared and (declared[name].computed or (value is None and isinstance(one, f.Parts))))
         }
 
     def _whole(self, document: Document) -> Document:

@@ -155,7 +155,7 @@ def plan(
     present = {one.target.path for one in columns}
     for index, header in shared:
         target = names.beneath.get(fold(header))
-        if target is None or target.path in present:
+        if target is None or target.path in present or target.top in present:
             ignored.append(header)
         else:
             columns.append(column(index, header, target))
