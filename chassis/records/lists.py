@@ -23,18 +23,31 @@ JSON = dict[str, Any]
 LARGEST = 200
 BUDGET = 10_000
 """How many rows a page looks at where a filter or sort has no index."""
+UNBOUNDED = 1_000_000_000
+"""For jobs, which nobody waits for."""
 _AT = '"row number"'
 
 
-def page(work: Work, store: Store[Any], query: JSON) -> JSON:
-    """`{items, next, count?}` for the query of a list (its shape: `where`, `filter`, `sort`, `limit`, `after`, …)."""
+def check(work: Work, store: Store[Any], query: JSON) -> None:
+    """Raise what the query of a list would be refused for, whatever it finds."""
+    conditions = Conditions(work, store)
+    conditions.select(query)
+    keys_of(conditions, query.get("sort"))
+
+
+def page(work: Work, store: Store[Any], query: JSON, *, budget: int | None = None) -> JSON:
+    """`{items, next, count?}` for the query of a list (its shape: `where`, `filter`, `sort`, `limit`, `after`, …).
+
+    `budget` is how many rows the page may look at without an index, by default as many as nobody has to wait for.
+    """
     conditions = Conditions(work, store)
     chosen = conditions.select(query)
     keys = keys_of(conditions, query.get("sort"))
     limit = _limit(query.get("limit"))
     after = read_cursor(query["after"], keys) if query.get("after") else None
     branches = branches_of(work, store)
-    rows = _rows(work, store, branches, chosen, keys, after, limit + 1) if branches else []
+    budget = BUDGET if budget is None else budget
+    rows = _rows(work, store, branches, chosen, keys, after, limit + 1, budget) if branches else []
     more = len(rows) > limit
     rows = rows[:limit]
     width = len(store.stored.column_names())
@@ -102,6 +115,7 @@ def _rows(
     keys: list[Key],
     after: list[Any] | None,
     limit: int,
+    budget: int,
 ) -> list[Any]:
     columns = ", ".join(f't."{name}"' for name in store.stored.column_names())
     shown = columns + "".join(f", {key.column} AS sort_{index}" for index, key in enumerate(keys))
@@ -109,7 +123,7 @@ def _rows(
     if keys[0].custom and len(keys) == 2 and keys[1].descending == keys[0].descending and not chosen.others:
         return custom_lists.walk(work, store, branches, chosen, keys, after, limit)
     if chosen.others or not sorted_by_index:
-        return _within_budget(work, store, branches, chosen, keys, after, limit, shown, sorted_by_index)
+        return _within_budget(work, store, branches, chosen, keys, after, limit, budget, shown, sorted_by_index)
     rows: list[Any] = []
     # The rows without a value are a range of their own, which only the page that comes to its end has to ask for.
     for walks in _walks(branches, keys, after):
@@ -141,6 +155,7 @@ def _within_budget(
     keys: list[Key],
     after: list[Any] | None,
     limit: int,
+    budget: int,
     shown: str,
     sorted_by_index: bool,
 ) -> list[Any]:
@@ -150,9 +165,9 @@ def _within_budget(
     rows that indexes leave must fit into the budget.
     """
     order = order_by(keys)
-    over = f"t.{_AT} > {BUDGET}"
+    over = f"t.{_AT} > {budget}"
     if sorted_by_index:
-        tail = f" ORDER BY {order} LIMIT {BUDGET + 1}"
+        tail = f" ORDER BY {order} LIMIT {budget + 1}"
         walks = [one for walks in _walks(branches, keys, after) for one in walks]
         inner, values = united(store, "t.*", walks, chosen.indexed, tail)
         if len(walks) > 1:
@@ -161,9 +176,9 @@ def _within_budget(
         numbered = f"row_number() OVER (ORDER BY {order})"
         first = order
     else:
-        inner, values = united(store, "t.*", branches, chosen.indexed, f" LIMIT {BUDGET + 1}")
+        inner, values = united(store, "t.*", branches, chosen.indexed, f" LIMIT {budget + 1}")
         if len(branches) > 1:
-            inner = f"SELECT t.* FROM ({inner}) AS t LIMIT {BUDGET + 1}"
+            inner = f"SELECT t.* FROM ({inner}) AS t LIMIT {budget + 1}"
         ranges = [_either(behind(keys, after))] if after else []
         wanted, parameters = joined([*chosen.others, *ranges])
         numbered = "row_number() OVER ()"
@@ -174,18 +189,14 @@ def _within_budget(
         [*values, *parameters],
     )
     # Only a page that was full before the budget ended tells nothing wrong; its last row is not shown anyway.
-    if any(row[-1] > BUDGET for row in rows[: limit - 1]):
-        raise too_many()
+    if any(row[-1] > budget for row in rows[: limit - 1]):
+        raise Problem(
+            422,
+            "row_budget",
+            f"Without an index this list would look at more than {budget} records: narrow it by a field that has one.",
+        )
     return rows
 
 
 def _either(ranges: list[SQL]) -> SQL:
     return f"({' OR '.join(sql for sql, _ in ranges)})", [value for _, values in ranges for value in values]
-
-
-def too_many() -> Problem:
-    return Problem(
-        422,
-        "row_budget",
-        f"Without an index this list would look at more than {BUDGET} records: narrow it by a field that has one.",
-    )

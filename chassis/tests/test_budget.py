@@ -48,6 +48,15 @@ def test_a_page_that_does_not_fill_within_the_budget_is_refused(suite: Any) -> N
         suite.list(ACCOUNT, ("phone", "starts", "ext 0"), sort="-phone,name", limit=3)
 
 
+def test_a_job_that_nobody_waits_for_has_no_budget(suite: Any) -> None:
+    accounts = suite.runtime("customer").stores[ACCOUNT]
+    query = {"filter": {"field": "phone", "op": "contains", "value": "9"}, "limit": 200}
+    with suite.runtime("customer").database.reading(suite.context()) as work:
+        for sort in ("name", "phone"):
+            found = lists.page(work, accounts, {**query, "sort": sort}, budget=lists.UNBOUNDED)
+            assert names(found["items"]) == ["A09", "A19", "A29"]
+
+
 def test_each_page_has_a_budget_of_its_own(suite: Any) -> None:
     walked = pages(suite, ACCOUNT, 4, sort="name", where=[["phone", "empty", "false"]])
     assert names(walked) == [f"A{number:02}" for number in range(30)]

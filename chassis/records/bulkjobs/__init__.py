@@ -55,7 +55,7 @@ def preview(work: Work, store: Store[Any], params: JSON) -> JSON:
         raise forbidden(action, store.record.collection)
     if bool(params.get("filter")) == bool(params.get("all")):
         raise invalid({"filter": "Give a filter, or all: true for every record."}, code="filter_required")
-    lists.page(work, store, {"filter": params.get("filter"), "limit": 1})
+    lists.check(work, store, {"filter": params.get("filter")})
     wanted = {name: params.get(name) for name in ("action", "filter", "patch", "data")}
     return jobs.start(work, "bulk-preview", store.name, wanted)
 

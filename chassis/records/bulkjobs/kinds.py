@@ -33,8 +33,8 @@ def preview(running: Running) -> JSON:
     cursor = running.job.cursor or {"after": None, "count": 0, "sample": []}
     while not cursor.get("complete") and not running.cancelled():
         with running.work() as work:
-            query = {"filter": params["filter"], "sort": "created_at", "limit": lists.LARGEST}
-            page = lists.page(work, store, {**query, "after": cursor["after"]})
+            query = {"filter": params["filter"], "sort": "created_at", "limit": lists.LARGEST, "after": cursor["after"]}
+            page = lists.page(work, store, query, budget=lists.UNBOUNDED)
             found = page["items"]
             work.sql(
                 "INSERT INTO job_items (tenant_id, job_id, seq, record_id, version)"

@@ -34,7 +34,7 @@ def start(work: Work, store: Store[Any], params: JSON) -> JSON:
     if scope(work.context, store.name, "read") == "none":
         raise forbidden("export", store.record.collection)
     query = {name: params.get(name) for name in ("filter", "sort", "deleted")}
-    lists.page(work, store, {**query, "limit": 1})
+    lists.check(work, store, query)
     fields = params.get("fields")
     if fields:
         refuse_unknown(set(fields), set(store.record.declared()) - hidden(work.context, store.name), "field")
@@ -75,7 +75,8 @@ def _write(running: Running, store: Store[Any], kind: Any, path: Path, total: in
         while True:
             with running.reading() as work:
                 query = {**params["query"], "sort": params["query"]["sort"] or DEFAULT_SORT}
-                page = lists.page(work, store, {**query, "limit": lists.LARGEST, "after": after})
+                query |= {"limit": lists.LARGEST, "after": after}
+                page = lists.page(work, store, query, budget=lists.UNBOUNDED)
                 documents = page["items"]
                 found = shape.documents(work, documents) if kind is Jsonl else shape.rows(work, documents)
                 for row in found:
@@ -95,8 +96,7 @@ def _count(running: Running, store: Store[Any], query: JSON) -> int | None:
     """How many there are, for the progress only: where counting takes too long, nobody is told."""
     try:
         with running.reading() as work:
-            count: int | None = lists.page(work, store, {**query, "limit": 1, "count": "exact"}).get("count")
-            return count
+            return int(lists.page(work, store, {**query, "limit": 1, "count": "exact"})["count"])
     except Problem:
         return None
 
