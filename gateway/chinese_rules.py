@@ -90,6 +90,13 @@ RULES = {
     "Maps hidden and read_only to lists of fields of a record.": "必须把 hidden 和 read_only 映射为字段列表。",
     "Names fields that the record does not have.": "列出了该记录没有的字段。",
     "The manager tree must not go round in a circle.": "上下级关系不能形成循环。",
+    "{}: has takes 1 to 20 texts.": "{}：has 需要 1 到 20 个文本。",
+    "Must be 1 to {} texts, parted by commas.": "必须是 1 到 {} 个文本，用逗号分隔。",
+    "There is no such collection.": "没有这样的集合。",
+    "{} is not a field.": "{} 不是字段。",
+    "There is no such field.": "没有这样的字段。",
+    "A shared view needs a team.": "共享视图需要团队。",
+    "There is no such kind of record.": "没有这种记录。",
     # business
     "A {} is never changed.": "{}不能修改。",
     "{} are never changed.": "{}不能修改。",

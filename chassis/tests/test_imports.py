@@ -14,7 +14,7 @@ from chassis.jobs import leases
 from chassis.jobs.running import Running
 from chassis.records.importing import job as import_job
 from chassis.records.importing.writing import Writer
-from chassis.tests.given import changes_of, refused, rows
+from chassis.tests.given import changes_of, define, refused, rows
 
 ACCOUNT, CONTACT = "customer.account", "customer.contact"
 JSON = dict[str, Any]
@@ -310,3 +310,26 @@ def test_a_mapping_is_saved_used_and_forgotten(suite: Any) -> None:
     assert suite.call("customer", "import.mappings", {"record": ACCOUNT})["items"] == []
     with refused(404):
         _start(suite, "Firma\nx\n", saved="Old CRM")
+
+
+def test_columns_of_custom_fields_are_read_by_their_definitions(suite_of: Any) -> None:
+    suite = suite_of("identity", "customer")
+    choices = [{"value": "red", "label": {"en": "Red", "zh": "红"}}, {"value": "blue", "label": {"en": "Blue"}}]
+    for name, kind in (("word", "text"), ("budget", "money"), ("ok", "boolean"), ("day", "date"), ("size", "number")):
+        define(suite, name, kind, False)
+    define(suite, "tags", "multi_choice", choices=choices)
+    header = "name,custom.word,custom.budget,custom.ok,custom.day,custom.size,custom.tags\n"
+    good = "Acme,a,12.50 EUR,是,2026/3/1,1.5,红; blue\nBeta,,,,,,\n"
+    result = _import(suite, header + good + "Gamma,,,perhaps,,,\nDelta,,,,,,green\n")
+    assert _counts(result) == (2, 0, 0, 2)
+    [acme] = suite.list(ACCOUNT, ("custom.tags", "eq", "red"))
+    assert acme["custom"] == {
+        "word": "a",
+        "budget": {"amount": "12.50", "currency": "EUR"},
+        "ok": True,
+        "day": "2026-03-01",
+        "size": "1.5",
+        "tags": ["red", "blue"],
+    }
+    assert [row["#line"] for row in result["errors"]] == ["4", "5"]
+    assert all("custom." in row["#reason"] for row in result["errors"])

@@ -177,6 +177,9 @@ def convert_of(field: f.Field, style: str | None, zone: str) -> Convert:
         return _boolean
     if isinstance(field, f.Choice):
         return _choice(field)
+    if isinstance(field, f.Choices):
+        one = _choice(f.Choice(field.choices))
+        return lambda text: [one(part) for part in _texts(text)]
     if isinstance(field, f.Texts):
         return _texts
     if isinstance(field, (f.Document, f.StringMap, f.Parts, f.Embedded)):

@@ -15,6 +15,7 @@ from chassis.records import patching
 from chassis.records.importing import lookup
 from chassis.records.importing.documents import Document
 from chassis.records.importing.mapping import Plan
+from chassis.records.importing.values import Bad, convert_of
 from chassis.records.writing import create_all
 from contracts import fields as f
 
@@ -44,6 +45,8 @@ class Writer:
     def write(self, work: Work, documents: Sequence[Document]) -> list[Verdict]:
         """The verdict of each document, in their order; what is not rejected is written. No key occurs twice."""
         verdicts: dict[int, Verdict] = {}
+        for document in documents:
+            self._read_custom(work, document)
         found = self._matches(work, documents)
         creates: list[tuple[Document, Any]] = []
         updates: list[tuple[Document, Any]] = []
@@ -55,6 +58,19 @@ class Writer:
         self._attempt(work, creates, verdicts, self._create)
         self._attempt(work, updates, verdicts, self._update)
         return [verdicts[document.line] for document in documents]
+
+    def _read_custom(self, work: Work, document: Document) -> None:
+        """Cells of custom fields are read by the tenant's definitions, which only this transaction knows."""
+        cells = document.data.get("custom")
+        if not isinstance(cells, dict) or not cells:
+            return
+        known = work.service.definitions.fields_with(work, self._store.record.collection, set(cells)).active
+        for name, cell in cells.items():
+            if name in known and isinstance(cell, str):
+                try:
+                    cells[name] = convert_of(known[name], None, work.context.zone)(cell)
+                except Bad as error:
+                    document.refuse(f"custom.{name}", str(error))
 
     def _matches(self, work: Work, documents: Sequence[Document]) -> dict[str, list[str]]:
         if self._plan.match is None:
@@ -126,7 +142,9 @@ class Writer:
     def _create(self, work: Work, items: list[tuple[Document, Any]]) -> list[Verdict]:
         masked = read_only(work.context, self._store.name) if work.context.masks else frozenset()
         for document, _ in items:
-            if refused := sorted(masked & document.data.keys()):
+            custom = document.data.get("custom")
+            inner = {f"custom.{name}" for name in custom} if isinstance(custom, dict) else set()
+            if refused := sorted(masked & (document.data.keys() | inner)):
                 raise Problem(
                     422,
                     "field_read_only",
