@@ -118,6 +118,8 @@ class Work:
         """What the process does once the transaction has committed: for its own memory only."""
         self.pipelined = False
         """Writes of records go with the next statement, for who does the transaction again where one is refused."""
+        self.fenced = False
+        """Whether merges wait for the end of this transaction (`chassis.records.survivors`)."""
         self.reveal: dict[str, Any] = {}
         """Secrets for this one answer: added to its body, kept nowhere."""
 
@@ -178,6 +180,7 @@ class Work:
         name, mark, sendings = f"s{self._savepoints}", len(self._waiting), self._sendings
         changes, messages, reveal = len(self.changes), len(self.messages), dict(self.reveal)
         committed = len(self.committed)
+        fenced = self.fenced
         self.later(f"SAVEPOINT {name}")
         try:
             yield
@@ -189,7 +192,8 @@ class Work:
                 self._waiting.clear()
                 self.sql(f"ROLLBACK TO SAVEPOINT {name}")
             del self.changes[changes:], self.messages[messages:], self.committed[committed:]
-            self.reveal = reveal
+            # Locks that were taken behind the savepoint are gone with it.
+            self.reveal, self.fenced = reveal, fenced
             raise
         self.later(f"RELEASE SAVEPOINT {name}")
 

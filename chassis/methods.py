@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from chassis import idempotency, jobs, operators, saga_log
+from chassis import idempotency, jobs, operators, repointing, saga_log
 from chassis.context import Context
 from chassis.errors import not_found
-from chassis.records import bulkjobs, exporting, lists, reading, writing
+from chassis.records import bulkjobs, exporting, lists, merging, reading, writing
 from chassis.records.importing import requests as imports
 from chassis.records.store import Store
 from contracts.values import is_uuid
@@ -121,6 +121,10 @@ def _saga(work: Work, runtime: Runtime, params: JSON) -> JSON:
     return {"status": 200, "body": saga_log.describe(work, params["id"])}
 
 
+def _merges(work: Work, runtime: Runtime, params: JSON) -> JSON:
+    return {"status": 200, "body": merging.listing(work, store_of(runtime, params, "merge"), params["id"])}
+
+
 def _administered(what: str, look: Callable[[Any, str, JSON], JSON]) -> Callable[[Any, Any, JSON], JSON]:
     """A page or one entry of what only administrators see, of their own tenant."""
 
@@ -202,6 +206,21 @@ def _command(work: Work, runtime: Runtime, params: JSON) -> JSON:
     return answer(work, store, entity, contract.answers, **more)
 
 
+def _merge(work: Work, runtime: Runtime, params: JSON) -> JSON:
+    store = store_of(runtime, params, "merge")
+    return _accepted(store, *repointing.merge(work, store, params["id"], params["data"], params.get("if_match")))
+
+
+def _unmerge(work: Work, runtime: Runtime, params: JSON) -> JSON:
+    store = store_of(runtime, params, "merge")
+    return _accepted(store, *repointing.unmerge(work, store, params["id"], params["data"], params.get("if_match")))
+
+
+def _accepted(store: Store[Any], survivor: Any, merge_id: str) -> JSON:
+    location = f"/v1/{store.record.collection}/{survivor.id}/merges"
+    return {"status": 202, "body": {"merge_id": merge_id}, "etag": str(survivor.version), "location": location}
+
+
 def _upsert(work: Work, runtime: Runtime, params: JSON) -> JSON:
     store = store_of(runtime, params, "upsert")
     entity, created = writing.upsert(
@@ -249,6 +268,7 @@ READS: dict[str, Callable[[Any, Any, JSON], JSON]] = {
     "job.get": _job,
     "job.list": _jobs,
     "job.file": _job_file,
+    "record.merges": _merges,
 }
 WRITES: dict[str, Callable[[Any, Any, JSON], JSON]] = {
     "record.create": _create,
@@ -269,4 +289,6 @@ WRITES: dict[str, Callable[[Any, Any, JSON], JSON]] = {
     "admin.replay_chosen": _replay_chosen,
     "admin.push": _move_saga("push"),
     "admin.compensate": _move_saga("compensate"),
+    "record.merge": _merge,
+    "record.unmerge": _unmerge,
 }

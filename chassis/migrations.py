@@ -21,7 +21,7 @@ from sqlalchemy import MetaData, create_engine
 from sqlalchemy.engine import Connection
 
 from chassis import blobs, changes, idempotency, inbox, jobs, numbering, operators, reconcile, saga_log, timers
-from chassis.records import bulkjobs, custom, external, metadata_of, references
+from chassis.records import bulkjobs, custom, external, metadata_of, references, survivors
 from chassis.records.importing import outcomes as import_outcomes
 from chassis.records.importing import saved as import_mappings
 from chassis.records.stored import NAMING
@@ -37,7 +37,7 @@ def define_common(metadata: MetaData) -> None:
     if "changes" not in metadata.tables:
         for room in (
             changes, inbox, idempotency, saga_log, timers, numbering, external, references, custom, jobs,
-            bulkjobs, blobs, operators, reconcile,
+            bulkjobs, blobs, operators, reconcile, survivors,
         ):  # fmt: skip
             room.define(metadata)
         for importing in (import_outcomes, import_mappings):
@@ -173,6 +173,7 @@ def install_common(op: Operations) -> None:
         "import_mappings",
         "job_items",
     )
+    protect(op, "merged_records", "repointed", "merges")
     database = op.get_bind().engine.url.database
     op.execute(f'GRANT SELECT ON changes TO "{database}_ops"')
     # The command line reads the journal of all tenants, and writes down what it does with unreadable messages.
@@ -202,6 +203,13 @@ def protect(op: Operations, *tables: str, ops: bool = False, insert_only: bool =
         if ops:
             op.execute(f'CREATE POLICY ops ON "{table}" TO "{database}_ops" USING (true) WITH CHECK (true)')
             op.execute(f'GRANT SELECT, INSERT, UPDATE, DELETE ON "{table}" TO "{database}_ops"')
+
+
+def allow_update(op: Operations, table: str, *columns: str) -> None:
+    """Let the service change these columns of an insert-only table: what a merge leads elsewhere, and nothing else."""
+    database = op.get_bind().engine.url.database
+    named = ", ".join(f'"{column}"' for column in columns)
+    op.execute(f'GRANT UPDATE ({named}) ON "{table}" TO "{database}_app"')
 
 
 def months_ahead(connection: Connection, months: int = 3) -> None:

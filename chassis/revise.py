@@ -94,6 +94,11 @@ def _rights(metadata: MetaData, created: list[str], body: str, *, first: bool) -
             lines.append(f"    protect(op, {names}{option})")
             if "protect" not in helpers:
                 helpers.append("protect")
+    for table in created:
+        columns = ", ".join(f'"{column}"' for column in tables[table].info.get("updates", ()))
+        if columns:
+            lines.append(f'    allow_update(op, "{table}", {columns})')
+            helpers = sorted({*helpers, "allow_update"})
     return body.rstrip() + "\n" + "\n".join(lines), helpers
 
 

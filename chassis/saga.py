@@ -40,12 +40,16 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Step:
-    """One step: `asks` another service (`body` makes the request of it, `then` takes the reply), or `does` it here."""
+    """One step: `asks` another service (`body` makes the request of it, `then` takes the reply), or `does` it here.
+
+    Long work comes in parts: while `again(reply)` holds, the service is asked anew, and `attempts` counts the parts.
+    """
 
     name: str
     asks: Ask | None = None
     body: Callable[[Any, JSON], JSON] | None = None
     then: Callable[[Any, JSON, JSON, Work], Any] | None = None
+    again: Callable[[JSON], bool] | None = None
     does: Callable[[Any, JSON, Work], Any] | None = None
     undo: Ask | None = None
     undo_body: Callable[[Any, JSON], JSON] | None = None
@@ -195,9 +199,13 @@ def on_reply(work: Work, sagas: dict[str, Saga], reply: JSON) -> None:
             if step.then is not None:
                 step.then(entity, reply["ok"] or {}, run.data, work)
             saga_log.end_try(log, work.now)
-            log.update(state="done", ended_at=now)
-            run.position += 1
-            _advance(work, run, entity)
+            if step.again is not None and step.again(reply["ok"] or {}):
+                log.update(state="pending")
+                _send(work, run, entity, index, undo=False)
+            else:
+                log.update(state="done", ended_at=now)
+                run.position += 1
+                _advance(work, run, entity)
     saga_log.save(work, run)
 
 

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from marshmallow import ValidationError
 
-from chassis import blobs, idempotency, inbox, jobs, methods, saga, timers
+from chassis import blobs, idempotency, inbox, jobs, methods, repointing, saga, timers
 from chassis.bus.ports import BusUnavailable, Caller, Endpoint, OutcomeUnknown, Publisher
 from chassis.bus.wire import decode
 from chassis.clock import Clock
@@ -24,6 +24,7 @@ from chassis.ids import GENERATED_KEY
 from chassis.inbox import NotYet
 from chassis.numbering import Numbers
 from chassis.records import Store, references
+from contracts.merging import ASKS
 from contracts.records import Ask, Query
 from contracts.registry import registry
 from contracts.values import is_uuid
@@ -73,6 +74,9 @@ class Service:
     timers: ClassVar[tuple[Timer, ...]] = ()
     alarms: ClassVar[dict[str, Callable[[str, Work], Any]]] = {}
     """What happens when a durable alarm (`chassis.timers`) is due: `{"overdue": handle(key, work)}`."""
+    carries: ClassVar[dict[str, tuple[repointing.Carry, repointing.Carry]]] = {}
+    """Balances of others' records that follow a merge: `{"customer.account": (over, back)}`, each called once with
+    `(winner_id, loser_ids, merge_id, work)` before the references are led."""
     copies: ClassVar[dict[str, tuple[str, ...]]] = {}
     """Records of others that this service keeps minimal copies of: `{"customer.account": ("name", "currencies")}`."""
     methods: ClassVar[dict[str, Callable[[Any, Context, JSON], JSON]]] = {}
@@ -94,9 +98,16 @@ class Runtime:
         self.definition, self.name = definition, definition.name
         self.database, self.signer, self.caller, self.clock = database, signer, caller, clock
         database.service = self
+        # Who refers to whom is known once every service's declarations are.
+        registry.load()
         self.stores: dict[str, Store[Any]] = {store.name: store for store in definition.stores}
-        self.sagas = {one.name: one for one in definition.sagas}
+        merging = [
+            one for store in definition.stores if "merge" in store.record.operations for one in repointing.sagas(store)
+        ]
+        self.sagas = {one.name: one for one in (*definition.sagas, *merging)}
         self.asks = {contract.name: (contract, handle) for contract, handle in definition.asks}
+        if self.name in ASKS:
+            self.asks[ASKS[self.name].name] = (ASKS[self.name], repointing.repoint)
         self.queries = {query.name: handle for query, handle in definition.queries}
         self.copies: dict[str, tuple[str, ...]] = dict(definition.copies)
         if self.name != "identity" and definition.stores:
@@ -156,7 +167,7 @@ class Runtime:
         if "ok" in answer:
             body: JSON = answer["ok"]["body"]
             return body
-        if answer["error"]["status"] == 404:
+        if answer["error"]["status"] in (308, 404):
             return None
         raise Problem.read(answer["error"])
 

@@ -9,7 +9,12 @@ SUBJECT_KINDS = {"account": ("Account", "客户"), "contact": ("Contact", "联�
 
 
 class Account(
-    Record, name="customer.account", collection="accounts", label=("Account", "客户"), subtitle=("city", "country")
+    Record,
+    name="customer.account",
+    collection="accounts",
+    label=("Account", "客户"),
+    subtitle=("city", "country"),
+    merges=True,
 ):
     """A company (or a private customer) that one does business with."""
 
@@ -55,7 +60,12 @@ class Account(
 
 
 class Contact(
-    Record, name="customer.contact", collection="contacts", label=("Contact", "联系人"), subtitle=("title", "email")
+    Record,
+    name="customer.contact",
+    collection="contacts",
+    label=("Contact", "联系人"),
+    subtitle=("title", "email"),
+    merges=True,
 ):
     """A person at an account."""
 
@@ -81,7 +91,12 @@ class Group(Record, name="customer.group", collection="groups", label=("Group", 
 
     name = f.Text(required=True, filter=True, sort=True, search=5, label=("Name", "名称"))
     parent_id = f.Ref("customer.group", filter=True, label=("Parent group", "上级组"))
-    account_ids = f.Texts(f.Id(required=True), most=10_000, default=list, label=("Accounts", "客户"))  # type: ignore[arg-type]
+    account_ids = f.Texts(
+        f.Ref("customer.account", required=True),  # type: ignore[arg-type]
+        most=10_000,
+        default=list,
+        label=("Accounts", "客户"),
+    )
 
 
 class Activity(

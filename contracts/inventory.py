@@ -23,7 +23,14 @@ class Supplier(
     address = f.Embedded(Address, label=("Address", "地址"))
 
 
-class Product(Record, name="inventory.product", collection="products", label=("Product", "产品"), subtitle=("sku",)):
+class Product(
+    Record,
+    name="inventory.product",
+    collection="products",
+    label=("Product", "产品"),
+    subtitle=("sku",),
+    merges=True,
+):
     """Something that can be ordered. Its price is the default of an order line."""
 
     name = f.Text(required=True, filter=True, sort=True, search=10, label=("Name", "名称"))
@@ -62,6 +69,7 @@ class StockMove(
     label=("Stock move", "库存流水"),
     operations=INSERT_ONLY,
     title="kind",
+    repoints=False,
 ):
     """One entry of the stock ledger. It is never changed; a mistake is answered by an opposite entry.
 
@@ -98,6 +106,7 @@ class StockLevel(
     label=("Stock level", "库存"),
     operations=VIEW,
     title="id",
+    repoints=False,
 ):
     """The balance of one product in one warehouse: sums of the ledger and of the active reservations."""
 

@@ -49,7 +49,14 @@ class Campaign(
     )
 
 
-class Lead(Record, name="marketing.lead", collection="leads", label=("Lead", "线索"), subtitle=("company", "status")):
+class Lead(
+    Record,
+    name="marketing.lead",
+    collection="leads",
+    label=("Lead", "线索"),
+    subtitle=("company", "status"),
+    merges=True,
+):
     """A person who may become a customer. Converting makes an account, a contact and an opportunity of it."""
 
     name = f.Text(required=True, filter=True, sort=True, search=10, pii=True, label=("Name", "姓名"))
@@ -93,6 +100,7 @@ class PointAccount(
     label=("Point account", "积分账户"),
     operations=READ_ONLY,
     title="id",
+    repoints=False,
 ):
     """The points of one account: the sum of its entries."""
 
@@ -109,6 +117,7 @@ class PointEntry(
     label=("Point entry", "积分流水"),
     operations=INSERT_ONLY,
     title="id",
+    repoints=False,
 ):
     """One entry of the points ledger: earned by a paid order, given back by its opposite, or adjusted by hand."""
 

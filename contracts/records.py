@@ -132,6 +132,8 @@ class Record(Part, metaclass=RecordMeta):
     title_field: ClassVar[str]
     subtitle_fields: ClassVar[tuple[str, ...]]
     record_label: ClassVar[f.Label]
+    repoints: ClassVar[bool]
+    """Whether its references follow a merge. Balances and the entries of their ledgers stay with what they count."""
 
 
 STANDARD = tuple(Record._declared_fields)
@@ -147,16 +149,23 @@ def declare(
     operations: frozenset[str] = EVERYTHING,
     title: str = "name",
     subtitle: tuple[str, ...] = (),
+    merges: bool = False,
+    repoints: bool = True,
 ) -> None:
     """Register a record: `name` is `<service>.<record>`, `collection` its plural in URLs.
 
-    `title` is its field shown in lists, `number` the default pattern of its human number: `SO-{year}-{seq:05}`.
+    `title` is its field shown in lists, `number` the default pattern of its human number: `SO-{year}-{seq:05}`. What
+    `merges` can be merged with others of its kind, and un-merged again.
     """
     if not re.fullmatch(r"[a-z]+\.[a-z]+(-[a-z]+)*", name):
         raise TypeError(f"{name} is not <service>.<record>")
     cls.record_name, cls.collection, cls.record_label = name, collection, label
     cls.service, cls.singular = name.split(".", 1)
-    cls.operations, cls.number_pattern = operations, number
+    cls.operations, cls.number_pattern, cls.repoints = operations, number, repoints
+    if merges:
+        cls.operations = operations | {"merge"}
+        merged_into = f.Ref(name, computed=True, on_delete="keep", label=("Merged into", "已并入"))
+        cls._declared_fields = {**cls._declared_fields, "merged_into_id": merged_into}
     if number:
         number_field = f.Text(max=60, computed=True, filter=True, sort=True, search=10, label=("Number", "编号"))
         cls._declared_fields = {"id": cls._declared_fields["id"], "number": number_field, **cls._declared_fields}
@@ -173,6 +182,8 @@ def declare(
     for operation, verb in (("update", "updated"), ("delete", "deleted"), ("restore", "restored")):
         if operation in operations:
             Event(f"{name}.{verb}", of=cls)
+    if merges:
+        Event(f"{name}.merged", of=cls)
 
 
 @dataclass(frozen=True)

@@ -50,6 +50,7 @@ class Registry:
         """Import every module of declarations, so that the lists are complete."""
         for service in SERVICES:
             importlib.import_module(f"contracts.{service}")
+        importlib.import_module("contracts.merging").announce(self)
         return self
 
 

@@ -43,6 +43,22 @@ def empty(body: Any) -> JSON:
     return {}
 
 
+def merge(body: Any) -> JSON:
+    """`{losers, choices?}`; what they name, the service judges."""
+    given = _object(body)
+    _only(given, {"losers", "choices"})
+    if not isinstance(given.get("losers"), list):
+        raise invalid({"losers": "Must be a list of ids."})
+    return given
+
+
+def unmerge(body: Any) -> JSON:
+    """`{merge_id?}`, or no body for the latest merge."""
+    given = _object(body or {})
+    _only(given, {"merge_id"})
+    return given
+
+
 class RecordBodies:
     """The bodies that one record's routes take."""
 

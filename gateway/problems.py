@@ -43,7 +43,8 @@ def answer(req: falcon.Request, resp: falcon.Response, error: Exception, params:
     if problem.retry_after is not None:
         resp.set_header("Retry-After", str(problem.retry_after))
     if problem.status == 308:
-        resp.set_header("Location", problem.extra["location"])
+        resp.set_header("Location", _moved(req, problem.extra))
+        resp.set_header("Cache-Control", "no-store")
     resp.status = problem.status
     resp.stream = None
     resp.text = None
@@ -52,6 +53,14 @@ def answer(req: falcon.Request, resp: falcon.Response, error: Exception, params:
     language = languages.asked(req)
     languages.answered(resp, language)
     resp.data = orjson.dumps(languages.problem(members) if language == "zh" else members)
+
+
+def _moved(req: falcon.Request, extra: dict[str, Any]) -> str:
+    """The same address with the id of the survivor; the record itself where the old id was not in it."""
+    old = extra.get("merged_id", "")
+    if old and f"/{old}" in req.path.lower():
+        return str(req.relative_uri.lower().replace(old, extra["id"], 1))
+    return str(extra["location"])
 
 
 def document(problem: Problem, instance: str, correlation_id: str) -> dict[str, Any]:

@@ -53,6 +53,9 @@ class Collection:
             ("delete", one, "delete", self.delete),
             ("restore", one + "/restore", "post", self.restore),
             ("history", one + "/history", "get", self.history),
+            ("merge", one + "/merge", "post", self.merge),
+            ("merge", one + "/unmerge", "post", self.unmerge),
+            ("merge", one + "/merges", "get", self.merges),
         )
         for operation, path, method, responder in table:
             if operation in self.record.operations:
@@ -61,7 +64,7 @@ class Collection:
             yield f"{one}/{command.verb}", "post", self._command(command)
         for query in self._queries:
             yield f"{one}/{query.path}", "get", self._query(query)
-        if any(command.answers == 202 for command in self._commands):
+        if "merge" in self.record.operations or any(command.answers == 202 for command in self._commands):
             yield f"{one}/saga", "get", self.saga
 
     def list(self, req: falcon.Request, resp: falcon.Response) -> None:
@@ -119,6 +122,21 @@ class Collection:
         parameters.none(req)
         bodies.empty(requests.json_body(req, optional=True))
         self._write(req, resp, "record.restore", params | _if_match(req), self.root + "/{id}/restore")
+
+    def merge(self, req: falcon.Request, resp: falcon.Response, id: str) -> None:
+        self._merging(req, resp, id, "merge", bodies.merge(requests.json_body(req)))
+
+    def unmerge(self, req: falcon.Request, resp: falcon.Response, id: str) -> None:
+        self._merging(req, resp, id, "unmerge", bodies.unmerge(requests.json_body(req, optional=True)))
+
+    def _merging(self, req: falcon.Request, resp: falcon.Response, id: str, verb: str, data: JSON) -> None:
+        params = self._one(id) | {"data": data}
+        parameters.none(req)
+        self._write(req, resp, f"record.{verb}", params | _if_match(req), f"{self.root}/{{id}}/{verb}")
+
+    def merges(self, req: falcon.Request, resp: falcon.Response, id: str) -> None:
+        parameters.none(req)
+        self._read(req, resp, "record.merges", **self._one(id))
 
     def put_external(self, req: falcon.Request, resp: falcon.Response, system: str, key: str) -> None:
         params = self._external(system, key)

@@ -67,6 +67,15 @@ def replace(work: Work, record: str, entity: Stored) -> None:
     add(work, record, [entity])
 
 
+def hand_over(work: Work, record: str, system: str, key: str, record_id: str) -> None:
+    """Let this record have an external id that another one, which it stands for, had before."""
+    work.later(
+        "INSERT INTO external_ids (tenant_id, record, system, key, record_id) VALUES (%s, %s, %s, %s, %s)"
+        " ON CONFLICT (tenant_id, record, system, key) DO UPDATE SET record_id = excluded.record_id",
+        (work.tenant, record, system, key, record_id),
+    )
+
+
 def find(work: Work, record: str, system: str, key: str) -> str | None:
     """The id of the record that has this external id."""
     row = work.sql(

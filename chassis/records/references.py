@@ -10,7 +10,9 @@ from sqlalchemy import Boolean, Column, Integer, MetaData, Table, Text, Uuid
 from sqlalchemy.dialects.postgresql import JSONB
 
 from chassis.errors import conflict, invalid
+from chassis.records import survivors
 from contracts import fields as f
+from contracts import merging
 from contracts.records import Record
 from contracts.registry import registry
 
@@ -66,6 +68,8 @@ def copy_of(work: Work, record: str, record_id: str, *, lock: bool = False) -> J
     """
     if not lock and (record, record_id) in work.copies:
         return work.copies[record, record_id]
+    if merging.merges(record):
+        survivors.fence(work)
     sql = "SELECT deleted, data FROM copies WHERE tenant_id = %s AND record = %s AND id = %s"
     if lock:
         sql += " FOR UPDATE"
@@ -93,6 +97,7 @@ def look_ahead(work: Work, entities: Sequence[Stored]) -> None:
     } - work.copies.keys()
     if len(wanted) < 2:
         return
+    survivors.fence(work)
     records, ids = zip(*wanted, strict=True)
     rows = work.sql(
         "SELECT record, id, deleted, data FROM copies WHERE tenant_id = %s"
@@ -109,7 +114,7 @@ def check(work: Work, record: type[Record], entities: Sequence[tuple[Stored, JSO
     What follows from an event or a saga may refer to a record that was deleted since: a cause that was accepted has its
     effect, and refusing it here would only make a dead letter of it.
     """
-    follows = work.context.cause.startswith(("event:", "saga:"))
+    follows = work.context.cause.startswith(survivors.FOLLOWING)
     if not follows:
         _check_inward(work, record, entities)
     for name, target, path in _outward(record):
@@ -128,15 +133,16 @@ def check(work: Work, record: type[Record], entities: Sequence[tuple[Stored, JSO
 def _check_inward(work: Work, record: type[Record], entities: Sequence[tuple[Stored, JSON | None]]) -> None:
     """A foreign key admits what was deleted softly; a new reference does not."""
     for name, field in record.declared().items():
-        if not isinstance(field, f.Ref) or field.computed or name in ("owner_id", "team_id"):
+        of = field.of if isinstance(field, f.Texts) else field
+        if not isinstance(of, f.Ref) or field.computed or name in ("owner_id", "team_id"):
             continue
-        target = registry.records.get(field.target)
+        target = registry.records.get(of.target)
         if target is None or target.service != record.service:
             continue
         wanted = {
             value
             for entity, before in entities
-            if (value := getattr(entity, name)) is not None and (before is None or before.get(name) != value)
+            for value in _ids(getattr(entity, name)) - _ids((before or {}).get(name))
         }
         if not wanted:
             continue
@@ -147,6 +153,10 @@ def _check_inward(work: Work, record: type[Record], entities: Sequence[tuple[Sto
         )
         if len(found.all()) < len(wanted):
             raise invalid({name: "There is no such record."}, code="unknown_reference")
+
+
+def _ids(value: Any) -> set[Any]:
+    return set(value) if isinstance(value, list) else set() if value is None else {value}
 
 
 def _outward(record: type[Record]) -> list[tuple[str, str, str | None]]:

@@ -17,7 +17,7 @@ from chassis.database import Work
 from chassis.errors import conflict, forbidden, from_validation, invalid, not_found
 from chassis.ids import new_id
 from chassis.permissions import covers, mask, read_only, scope
-from chassis.records import custom, external, patching, references
+from chassis.records import custom, external, merging, patching, references, survivors
 from chassis.records.constraints import constraints_of
 from chassis.records.stored import Stored, table_name
 from contracts import fields as f
@@ -37,9 +37,12 @@ class Store(Generic[S]):
         self.name, self.table = stored.record.record_name, table_name(stored.record)
         self.schema = stored.record()
         self._computes: list[Callable[[S, Work], None]] = []
-        self._guards: list[Callable[[S, Work], None]] = []
+        self.guarding: list[Callable[[S, Work], None]] = []
         self._created: list[Callable[[S, Work], Event | None]] = []
         self._after: list[Callable[[S, Work], None]] = []
+        self._repointed: list[Callable[[S, Work], None]] = []
+        self.merging: list[Callable[[S, Sequence[S], str, Work], None]] = []
+        self.unmerging: list[Callable[[S, Sequence[S], str, Work], None]] = []
         self.commands: dict[str, tuple[Command, Callable[..., Any]]] = {}
         columns = ", ".join(f'"{name}"' for name in stored.column_names())
         self.select = f'SELECT {columns} FROM "{self.table}"'
@@ -64,7 +67,7 @@ class Store(Generic[S]):
 
     def guards(self, rule: Callable[[S, Work], None]) -> Callable[[S, Work], None]:
         """Run before a principal edits or deletes a record, with the record as it was; refuses by raising."""
-        self._guards.append(rule)
+        self.guarding.append(rule)
         return rule
 
     def creates(self, rule: Callable[[S, Work], Event | None]) -> Callable[[S, Work], Event | None]:
@@ -78,6 +81,22 @@ class Store(Generic[S]):
     def created(self, rule: Callable[[S, Work], None]) -> Callable[[S, Work], None]:
         """Run when a principal has created a record, for what refers to it."""
         self._after.append(rule)
+        return rule
+
+    def repointed(self, rule: Callable[[S, Work], None]) -> Callable[[S, Work], None]:
+        """Run when a merge leads a record's references elsewhere, before it is written: what must follow in other
+        tables. `was` holds it as it was; the rules of `computes` do not run."""
+        self._repointed.append(rule)
+        return rule
+
+    def merges(self, rule: Callable[[S, Sequence[S], str, Work], None]) -> Callable[..., None]:
+        """Run in the transaction of a merge: `rule(winner, losers, merge_id, work)`; refuses by raising."""
+        self.merging.append(rule)
+        return rule
+
+    def unmerges(self, rule: Callable[[S, Sequence[S], str, Work], None]) -> Callable[..., None]:
+        """The opposite of `merges`."""
+        self.unmerging.append(rule)
         return rule
 
     def command(self, contract: Command) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -115,6 +134,8 @@ class Store(Generic[S]):
             raise not_found(self.record.singular)
         document = self.stored.wire_of_row(rows[0])
         if document["deleted_at"] is not None or not self.readable(work, document):
+            if document.get("merged_into_id"):
+                survivors.refuse(work, self, record_id, 308)
             raise not_found(self.record.singular)
         return self.shown(work, document)
 
@@ -125,10 +146,18 @@ class Store(Generic[S]):
     def readable(self, work: Work, document: JSON) -> bool:
         return covers(work.context, scope(work.context, self.name, "read"), document["owner_id"], document["team_id"])
 
-    def _allowed(self, work: Work, record_id: str, action: str, *, deleted: bool = False) -> S:
-        """The locked record, if the principal may read it (else 404) and do this to it (else 403)."""
-        entity = self.find(work, record_id, lock=True, deleted=deleted)
+    def allowed(self, work: Work, record_id: str, action: str, *, deleted: bool = False, unmerge: bool = False) -> S:
+        """The locked record, if the principal may read it (else 404) and do this to it (else 403).
+
+        One that was merged into another is 409 `merged`, except for un-merging.
+        """
+        entity = self.find(work, record_id, lock=True, deleted=True)
         context = work.context
+        if entity is not None and entity.deleted_at is not None:
+            if getattr(entity, "merged_into_id", None) and not unmerge:
+                survivors.refuse(work, self, record_id, 409)
+            if not deleted:
+                entity = None
         if entity is None or not covers(context, scope(context, self.name, "read"), entity.owner_id, entity.team_id):
             raise not_found(self.record.singular)
         if not covers(context, scope(context, self.name, action), entity.owner_id, entity.team_id):
@@ -187,13 +216,13 @@ class Store(Generic[S]):
 
     def update(self, work: Work, record_id: str, patch: JSON, if_match: str | None = None) -> S:
         """Apply a merge patch. Who saw an older version passes where his fields are disjoint from the others'."""
-        entity = self._allowed(work, record_id, "update")
+        entity = self.allowed(work, record_id, "update")
         self.edit(work, entity, patch, if_match)
         return entity
 
     def edit(self, work: Work, entity: S, patch: JSON, if_match: str | None = None) -> bool:
         """Apply a merge patch to a locked record that the principal may update. False: nothing was different."""
-        for rule in self._guards:
+        for rule in self.guarding:
             rule(entity, work)
         self._refuse_masked(work, patch)
         patch = patching.check_version(work, entity, if_match, patch) or {}
@@ -212,10 +241,11 @@ class Store(Generic[S]):
 
     def delete(self, work: Work, record_id: str, if_match: str | None = None) -> S:
         """Soft delete. Records that others of this service refer to stay, where the reference says `restrict`."""
-        entity = self._allowed(work, record_id, "delete")
-        for rule in self._guards:
+        entity = self.allowed(work, record_id, "delete")
+        for rule in self.guarding:
             rule(entity, work)
         patching.check_version(work, entity, if_match, None)
+        merging.refuse_under_way(work, self, record_id)
         references.refuse_if_referenced(work, self.record, record_id)
         self.remove(work, entity)
         return entity
@@ -227,7 +257,7 @@ class Store(Generic[S]):
         self.save(work, entity, event=f"{self.name}.deleted")
 
     def restore(self, work: Work, record_id: str, if_match: str | None = None) -> S:
-        entity = self._allowed(work, record_id, "delete", deleted=True)
+        entity = self.allowed(work, record_id, "delete", deleted=True)
         patching.check_version(work, entity, if_match, None)
         if entity.deleted_at is None:
             raise conflict("not_deleted", f"This {self.record.singular} is not deleted.")
@@ -243,7 +273,7 @@ class Store(Generic[S]):
         if verb not in self.commands:
             raise not_found("command")
         contract, rule = self.commands[verb]
-        entity = self._allowed(work, record_id, verb)
+        entity = self.allowed(work, record_id, verb)
         patching.check_version(work, entity, if_match, None)
         arguments: tuple[Any, ...] = ()
         if contract.request is not None:
@@ -286,6 +316,7 @@ class Store(Generic[S]):
         now = work.now
         for entity in entities:
             self._begin(work, entity, now)
+        survivors.settle(work, self.record, entities)
         references.check(work, self.record, [(entity, None) for entity in entities])
         self._write(work, self._insert, [work.tenant, self.stored.rows_json(entities)])
         external.add(work, self.name, entities)
@@ -341,12 +372,23 @@ class Store(Generic[S]):
         self._name_parts(entity)
         for rule in self._computes:
             rule(entity, work)
+        survivors.settle(work, self.record, [entity])
+        return self._save(work, entity, _event_name(event) or f"{self.name}.updated", check=True)
+
+    def repoint(self, work: Work, entity: S) -> bool:
+        """Write references that a merge has changed: a version and an event, without computing anything anew."""
+        for rule in self._repointed:
+            rule(entity, work)
+        return self._save(work, entity, f"{self.name}.updated", check=False)
+
+    def _save(self, work: Work, entity: S, kind: str, *, check: bool) -> bool:
         assert entity.was is not None
         before, after = entity.was, entity.wire()
         changed = [name for name in after if after[name] != before[name] and name not in BOOKKEEPING]
         if not changed:
             return False
-        references.check(work, self.record, [(entity, before)])
+        if check:
+            references.check(work, self.record, [(entity, before)])
         # The clock may stand behind another machine's: a record's times never run backwards.
         at = max(work.now, entity.__dict__["updated_at"])
         entity.__dict__.update(version=entity.version + 1, updated_at=at, updated_by=work.context.actor)
@@ -370,7 +412,7 @@ class Store(Generic[S]):
         self._append(
             work,
             entity,
-            _event_name(event) or f"{self.name}.updated",
+            kind,
             document,
             changed=changed,
             previous={name: before[name] for name in changed},
@@ -379,7 +421,7 @@ class Store(Generic[S]):
 
     def _write(self, work: Work, statement: str, parameters: list[Any]) -> None:
         """Nobody waits for the field at fault where a saga or an event writes: that need not be asked for alone."""
-        if work.pipelined or work.context.cause.startswith(("event:", "saga:")):
+        if work.pipelined or work.context.cause.startswith(survivors.FOLLOWING):
             work.later(statement, parameters)
             return
         with constraints_of(self.record):

@@ -27,6 +27,7 @@ NAMING = {
 }
 _metadata: dict[str, MetaData] = {}
 DATED = ("created_at", "updated_at")
+CHANGING = ("version", "updated_at", "updated_by")
 REQUIRED = ("version", "created_at", "created_by", "updated_at", "updated_by", "external_ids", "custom")
 
 
@@ -55,6 +56,8 @@ class Stored:
     plan: ClassVar[tuple[tuple[str, int, int, Callable[[Any], Any] | None], ...]]
     """How a row becomes wire: field, first column, width, conversion (None: as it comes from the driver)."""
     insert_only: ClassVar[bool] = False
+    repointable: ClassVar[tuple[str, ...]] = ()
+    """References of an insert-only record that a merge may lead elsewhere; nothing else of it ever changes."""
     ops: ClassVar[bool] = False
     __table_args__: ClassVar[tuple[SchemaItem, ...]] = ()
 
@@ -79,7 +82,11 @@ class Stored:
             *_indexes(cls, name),
             *_references(cls),
             *cls.__table_args__,
-            info={"insert_only": cls.insert_only, "ops": cls.ops},
+            info={
+                "insert_only": cls.insert_only,
+                "ops": cls.ops,
+                "updates": (*cls.repointable, *CHANGING) if cls.repointable else (),
+            },
         )
 
     def __init__(self, **values: Any) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from chassis.errors import Problem, invalid, not_found
 from chassis.permissions import scope
-from chassis.records import external, references
+from chassis.records import external, references, survivors
 from contracts.values import is_uuid
 
 if TYPE_CHECKING:
@@ -39,6 +39,9 @@ def upsert(
         if if_match is not None:
             raise Problem(412, "version_conflict", f"No {store.record.singular} has this key, in any version.")
         return store.create(work, {**data, "external_ids": keys}), True
+    # The key of a merged record leads to the survivor, as other systems go on to use it.
+    if "merge" in store.record.operations:
+        record_id = survivors.into(work, store.name, [record_id]).get(record_id, (record_id,))[0]
     patch = {name: value for name, value in data.items() if name != "external_ids"}
     if others:
         patch["external_ids"] = keys

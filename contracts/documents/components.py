@@ -131,6 +131,33 @@ COMPONENTS: dict[str, JSON] = {
         }
     ),
     "Aggregate": _thing({"items": _list_of(MAP), "more": {"type": "boolean"}}),
+    "MergeRequest": _thing(
+        {"losers": {"type": "array", "minItems": 1, "maxItems": 20, "items": UUID}},
+        {
+            "choices": {
+                "type": "object",
+                "additionalProperties": UUID,
+                "description": "Field to the record whose value counts. Else the survivor's, or the first there is.",
+            }
+        },
+        closed=True,
+    ),
+    "UnmergeRequest": _thing({}, {"merge_id": UUID}, closed=True),
+    "MergeAccepted": _thing({"merge_id": UUID}),
+    "Merges": page(
+        _thing(
+            {
+                "merge_id": UUID,
+                "state": {**TEXT, "description": "merging, merged, unmerging or unmerged"},
+                "losers": _list_of(UUID),
+                "moved": {**WHOLE, "description": "References that were led over so far."},
+                "merged_by": TEXT,
+                "merged_at": INSTANT,
+                "unmerged_by": MAYBE,
+                "unmerged_at": MAYBE_INSTANT,
+            }
+        ),
+    ),
     "Login": _thing(
         {
             "tenant": {"type": "string", "minLength": 1, "maxLength": 64, "pattern": f.NAME_PATTERN},

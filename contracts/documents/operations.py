@@ -59,11 +59,14 @@ class Collection:
             self._restore()
         if "history" in operations:
             self._history()
+        if "merge" in operations:
+            self._merging()
         for command in self.schemas.registry.commands_of(self.record):
             self._command(command)
         for query in self.schemas.registry.queries_of(self.record):
             self._query(query)
-        if any(command.answers == 202 for command in self.schemas.registry.commands_of(self.record)):
+        commands = self.schemas.registry.commands_of(self.record)
+        if "merge" in operations or any(command.answers == 202 for command in commands):
             self._saga()
 
     def _add(
@@ -139,6 +142,11 @@ class Collection:
             *p.selection(self.record),
         ]
         answers = self._record_answer(200, "The record.")
+        if "merge" in self.record.operations:
+            answers["308"] = {
+                "description": "Merged into the record that `Location` names. Not to be stored: it can be taken back.",
+                "headers": {"Location": {"$ref": "#/components/headers/Location"}},
+            }
         self._add(self.one, "get", "get", f"Read one: {self.label}", answers, (*READING, 404), parameters=parameters)
 
     def _update(self) -> None:
@@ -217,6 +225,37 @@ class Collection:
             (*READING, 404),
             parameters=parameters,
         )
+
+    def _merging(self) -> None:
+        """Merging twins, taking it back, and what was merged."""
+        parameters, errors = p.shared("Id", "IfMatch", "IdempotencyKey"), (*WRITING, 404, 412)
+        accepted = answer(202, "Accepted; `Location` lists the merges with their state.", ref("MergeAccepted"))
+        accepted["202"]["headers"] = {"Location": {"$ref": "#/components/headers/Location"}}
+        texts = {
+            "merge": ("Merge others into this", "MergeRequest", "merged", "merge_running", "wrong_state"),
+            "unmerge": (
+                "Take the latest merge back",
+                "UnmergeRequest",
+                "not_latest",
+                "nothing_merged",
+                "merge_running",
+            ),
+        }
+        for verb, (text, body, *codes) in texts.items():
+            self._add(
+                f"{self.one}/{verb}",
+                "post",
+                verb,
+                f"{text}: {self.label}",
+                accepted,
+                errors,
+                parameters=parameters,
+                requestBody=json(ref(body), required=verb == "merge"),
+                description="Refused with 409 and codes such as " + ", ".join(f"`{code}`" for code in codes) + ".",
+            )
+        listed = answer(200, "The merges into this record, the latest first.", ref("Merges"))
+        summary = f"What was merged: {self.label}"
+        self._add(f"{self.one}/merges", "get", "merges", summary, listed, (*READING, 404), parameters=p.shared("Id"))
 
     def _changes(self) -> None:
         name = f"{self.schemas.name(self.record)}Changes"

@@ -70,6 +70,12 @@ OF_AN_OPERATION = {
         ("put", "/import/mappings/{name}"),
         ("delete", "/import/mappings/{name}"),
     ],
+    "merge": [
+        ("post", "/{id}/merge"),
+        ("post", "/{id}/unmerge"),
+        ("get", "/{id}/merges"),
+        ("get", "/{id}/saga"),
+    ],
 }
 
 
@@ -110,7 +116,8 @@ def test_a_collection_has_exactly_the_routes_that_it_declares(collection: str) -
 def test_work_across_services_shows_its_saga() -> None:
     assert "/v1/orders/{id}/saga" in DOCUMENT["paths"]
     assert "/v1/leads/{id}/saga" in DOCUMENT["paths"]
-    assert "/v1/accounts/{id}/saga" not in DOCUMENT["paths"]
+    assert "/v1/accounts/{id}/saga" in DOCUMENT["paths"]
+    assert "/v1/warehouses/{id}/saga" not in DOCUMENT["paths"]
 
 
 def test_every_operation_has_an_id_of_its_own() -> None:

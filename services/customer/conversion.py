@@ -6,6 +6,7 @@ from typing import Any
 
 from chassis.database import Work
 from chassis.ids import derived_id
+from chassis.records import survivors
 from chassis.saga import Refused
 from services.customer.accounts import accounts, contacts
 
@@ -15,7 +16,7 @@ JSON = dict[str, Any]
 def create_from_lead(request: Any, work: Work) -> JSON:
     """Make the account, unless the lead goes to one that exists, and the contact; their ids follow from the lead."""
     if request.account_id is not None:
-        account = accounts.find(work, request.account_id)
+        account = accounts.find(work, survivors.survivor_of(work, accounts.name, request.account_id))
         if account is None:
             raise Refused("unknown_account", "The account does not exist.")
     else:
@@ -50,12 +51,11 @@ def create_from_lead(request: Any, work: Work) -> JSON:
 
 
 def remove_from_lead(request: Any, work: Work) -> None:
-    """Take back what the conversion of this lead made; nothing is there when the undo overtook its ask."""
-    for store in (contacts, accounts):
-        for found in store.where(
-            work,
-            "id = (SELECT record_id FROM external_ids"
-            " WHERE tenant_id = %s AND record = %s AND system = 'lead' AND key = %s)",
-            (work.tenant, store.name, request.lead_id),
-        ):
-            store.remove(work, found)
+    """Take back what the conversion of this lead made; nothing is there when the undo overtook its ask.
+
+    By the ids that the conversion gave: the external id may have gone to a survivor, which must stay.
+    """
+    for store, kind in ((contacts, "contact"), (accounts, "account")):
+        made = store.find(work, derived_id(kind, work.tenant, request.lead_id, work.context.cause), lock=True)
+        if made is not None:
+            store.remove(work, made)

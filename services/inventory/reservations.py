@@ -7,8 +7,9 @@ from typing import Any
 
 from chassis.database import Work
 from chassis.errors import Problem
+from chassis.ids import new_id
 from chassis.numbering import next_number
-from chassis.records import Store
+from chassis.records import Store, survivors
 from chassis.saga import Refused
 from contracts import inventory as contracts
 from contracts.fields import instant
@@ -43,14 +44,20 @@ def reserve(request: Any, work: Work) -> JSON | Refused:
             return Refused("stock", known.reason)
         return Refused("cancelled", "The order's reservation has ended.")
     warehouse_id = request.warehouse_id or default_warehouse(work)
-    wanted = _wanted(request.lines)
     made = reservations.make(
+        id=new_id(),
         order_id=request.order_id,
         warehouse_id=warehouse_id,
-        lines=[contracts.StockLine.make({"product_id": product, "quantity": quantity}) for product, quantity in wanted],
+        lines=[
+            contracts.StockLine.make({"product_id": product, "quantity": quantity})
+            for product, quantity in _wanted(request.lines)
+        ],
         owner_id=request.owner_id,
         team_id=request.team_id,
     )
+    # An order may still name a product that was merged: its stock is the survivor's.
+    survivors.settle(work, contracts.Reservation, [made])
+    wanted = _wanted(made.lines)
     reason = ""
     if warehouse_id is None or (request.warehouse_id and warehouses.find(work, warehouse_id) is None):
         made.warehouse_id, reason = None, "There is no such warehouse."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from chassis.service import Service
 from contracts import inventory as contracts
+from services.inventory import merging as merging
 from services.inventory import reservations as stock_for_orders
 from services.inventory.catalogue import categories, on_tenant_created, products, shippers, suppliers, warehouses
 from services.inventory.purchasing import purchase_orders

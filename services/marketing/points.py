@@ -12,7 +12,7 @@ from typing import Any
 from chassis.database import Work
 from chassis.errors import invalid
 from chassis.ids import derived_id
-from chassis.records import Store
+from chassis.records import Store, survivors
 from chassis.service import on
 from services.marketing.models import PointAccount, PointEntry
 
@@ -63,6 +63,7 @@ def _keep(work: Work, event: JSON) -> Any:
     Returns the order's row, locked, or None where the event brings nothing new.
     """
     data, history = event["data"], event["type"] == "sales.receivable.imported"
+    account_id = survivors.survivor_of(work, "customer.account", data["account_id"])
     return work.sql(
         "INSERT INTO order_points AS known (tenant_id, order_id, version, account_id, target, history)"
         " VALUES (%s, %s, %s, %s, %s, %s)"
@@ -76,7 +77,7 @@ def _keep(work: Work, event: JSON) -> Any:
             work.tenant,
             data["order_id"],
             data["version"],
-            data["account_id"],
+            account_id,
             0 if history else _worth(data),
             history,
         ),
@@ -115,3 +116,36 @@ def _move(work: Work, account_id: str, points: int) -> int:
     point_account.balance += points
     point_accounts.save(work, point_account)
     return int(point_account.balance)
+
+
+def carry_over(winner_id: str, loser_ids: list[str], merge_id: str, work: Work) -> None:
+    """The survivor takes over the balances: entries stay where they were made, a pair of entries moves their sum."""
+    for loser_id in loser_ids:
+        held = point_accounts.find(work, derived_id("point-account", work.tenant, loser_id))
+        if held is not None and held.balance:
+            _transfer(work, merge_id, loser_id, winner_id, int(held.balance), "Merged accounts")
+
+
+def carry_back(winner_id: str, loser_ids: list[str], merge_id: str, work: Work) -> None:
+    """The opposite pair, of what was carried over then; what was earned since stays with the survivor."""
+    for loser_id in loser_ids:
+        carried = point_entries.find(work, derived_id("carried", merge_id, loser_id))
+        if carried is not None:
+            _transfer(work, f"{merge_id}:back", winner_id, loser_id, -carried.points, "Un-merged accounts", loser_id)
+
+
+def _transfer(
+    work: Work, cause: str, from_id: str, to_id: str, points: int, reason: str, key: str | None = None
+) -> None:
+    for account_id, amount, role in ((from_id, -points, "carried"), (to_id, points, "received")):
+        _move(work, account_id, amount)
+        point_entries.add(
+            work,
+            point_entries.make(
+                id=derived_id(role, cause, key or from_id),
+                account_id=account_id,
+                points=amount,
+                kind="adjusted",
+                reason=reason,
+            ),
+        )

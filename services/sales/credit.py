@@ -8,6 +8,7 @@ from chassis.database import Work
 from chassis.records.references import copy_of
 from chassis.saga import Refused
 from services.sales.models import Order
+from services.sales.orders import orders
 from services.sales.receivables import exposure
 
 
@@ -39,3 +40,12 @@ def hold_credit(work: Work, order: Order) -> None:
 def free_credit(work: Work, order: Order) -> None:
     """Let the hold go: the order failed, or its receivable stands in its place."""
     work.later("DELETE FROM credit_holds WHERE tenant_id = %s AND order_id = %s", (work.tenant, order.id))
+
+
+@orders.repointed
+def hold_follows(order: Order, work: Work) -> None:
+    """What an order holds of its account's credit goes where a merge leads the order."""
+    work.later(
+        "UPDATE credit_holds SET account_id = %s WHERE tenant_id = %s AND order_id = %s",
+        (order.account_id, work.tenant, order.id),
+    )

@@ -51,6 +51,7 @@ class Receivable(Stored, record=contracts.Receivable):
 
 class Payment(Stored, record=contracts.Payment):
     insert_only = True
+    repointable = ("account_id",)
 
 
 class CreditNote(Stored, record=contracts.CreditNote):
@@ -94,5 +95,6 @@ receivable_entries = Table(
         name="fk_receivable_entries_receivable_id",
     ),
     CheckConstraint("kind IN ('opened', 'paid', 'reversed', 'refunded', 'written_off')", name="kind"),
-    info={"insert_only": True},
+    # The account is its receivable's, and follows it where a merge leads that.
+    info={"insert_only": True, "updates": ("account_id",)},
 )

@@ -8,7 +8,7 @@ from typing import Any
 from chassis.database import Work
 from chassis.errors import conflict, invalid
 from chassis.ids import derived_id
-from chassis.records import Store
+from chassis.records import Store, survivors
 from chassis.saga import Refused
 from chassis.service import on
 from contracts import sales as contracts
@@ -73,9 +73,10 @@ def create_from_lead(request: Any, work: Work) -> JSON:
     """The opportunity that a lead becomes. An account not heard of yet is waited for, a deleted one refuses."""
     if not pipelines.where(work, "true"):
         seed_pipeline(work)
+    account_id = survivors.survivor_of(work, "customer.account", request.account_id)
     account = work.sql(
         "SELECT deleted FROM copies WHERE tenant_id = %s AND record = 'customer.account' AND id = %s",
-        (work.tenant, request.account_id),
+        (work.tenant, account_id),
     ).first()
     if account is not None and account.deleted:
         raise Refused("unknown_account", "The account was deleted.")

@@ -25,6 +25,15 @@ def of_order(work: Work, order_id: str, *, lock: bool = False) -> Receivable | N
     return found[0] if found else None
 
 
+@receivables.repointed
+def entries_follow(receivable: Receivable, work: Work) -> None:
+    """The ledger's entries belong to their receivable, whoever owes it."""
+    work.later(
+        "UPDATE receivable_entries SET account_id = %s WHERE tenant_id = %s AND receivable_id = %s",
+        (receivable.account_id, work.tenant, receivable.id),
+    )
+
+
 def open_receivable(work: Work, order: Order) -> Receivable:
     """The order's total is owed, due after the account's payment days."""
     account = copy_of(work, "customer.account", order.account_id) or {}

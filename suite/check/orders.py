@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from decimal import Decimal
 
 from suite.check.rules import Fault, Seen, rule, seen
 from suite.check.sources import Key, Look, Side
@@ -33,7 +34,7 @@ ISSUED = Side(
     moving=True,
 )
 def reservations(look: Look) -> Seen:
-    rows, missing, extra = look.compare([PROMISED], [HELD])
+    rows, missing, extra = _twins_count_as_one(look, *look.compare([PROMISED], [HELD]))
     states = _states(look, {_order(key) for key in [*missing, *extra]})
     # A placed order holds stock while its saga runs, which I7 watches.
     extra = Counter({key: count for key, count in extra.items() if states.get(_order(key), ("",))[0] != "placed"})
@@ -42,7 +43,7 @@ def reservations(look: Look) -> Seen:
 
 @rule("I1", "shipped orders have left the stock exactly with their lines, and no other order has", moving=True)
 def issues(look: Look) -> Seen:
-    rows, missing, extra = look.compare([SHIPPED], [ISSUED])
+    rows, missing, extra = _twins_count_as_one(look, *look.compare([SHIPPED], [ISSUED]))
     states = _states(look, {_order(key) for key in [*missing, *extra]})
     return seen(rows, _by_order(states, missing, extra, "issued"))
 
@@ -75,6 +76,40 @@ def orders_of_receivables(look: Look) -> Seen:
         " END AS fault"
         " FROM receivables AS r LEFT JOIN orders AS o ON o.tenant_id = r.tenant_id AND o.id = r.order_id",
     )
+
+
+def _twins_count_as_one(
+    look: Look, rows: int, missing: Counter[Key], extra: Counter[Key]
+) -> tuple[int, Counter[Key], Counter[Key]]:
+    """Entries of the ledger stay with the product they were made for, while orders follow a merge and its undoing: so
+    products that were one, if only for a while, are compared by their sum."""
+    families: dict[str, str] = {}
+    for row in look.rows(
+        "inventory", "SELECT tenant_id, winner_id, losers FROM merges WHERE record = 'inventory.product' ORDER BY id"
+    ):
+        members = [row.winner_id, *row.losers]
+        joined = {families.get(member, member) for member in members}
+        families |= dict.fromkeys([one for one, head in families.items() if head in joined], row.winner_id)
+        families |= dict.fromkeys(members, row.winner_id)
+    sums: tuple[Counter[tuple[str, str, str]], ...] = (Counter(), Counter())
+    for side, keys in zip(sums, (missing, extra), strict=True):
+        for key in keys:
+            side[_family(key, families)] += _quantity(key)  # type: ignore[assignment]
+    even = {family for family in sums[0] if sums[0][family] == sums[1][family]}
+    kept = [
+        Counter({key: count for key, count in keys.items() if _family(key, families) not in even})
+        for keys in (missing, extra)
+    ]
+    return rows, kept[0], kept[1]
+
+
+def _family(key: Key, families: dict[str, str]) -> tuple[str, str, str]:
+    order, product, _ = key[1].split(" ")
+    return key[0], order, families.get(product, product)
+
+
+def _quantity(key: Key) -> Decimal:
+    return Decimal(key[1].rsplit(" ", 1)[1])
 
 
 def _order(key: Key) -> tuple[str, str]:

@@ -20,6 +20,7 @@ NAMED = {
 # index by I10.
 APART = {
     "tenant_id", "event_id", "message_id", "saga_id", "correlation_id", "causation_id", "stage_id", "holder_id",
+    "merge_id",
     ("unsent", "record_id"), ("changes", "record_id"), ("events", "record_id"), ("sagas", "record_id"),
     ("documents", "owner_id"), ("documents", "team_id"), ("words", "owner_id"), ("words", "team_id"),
     ("events", "owner_id"), ("events", "team_id"),
@@ -32,6 +33,10 @@ TYPED = (
     ("account_facts", "record_id"),
     ("copies", "id"),
     ("custom_values", "record_id"),
+    ("merged_records", "id"),
+    ("merged_records", "into_id"),
+    ("repointed", "record_id"),
+    ("merges", "winner_id"),
 )
 
 

@@ -64,6 +64,11 @@ def cells(record: type[Record], record_id: str, examples: Examples) -> Iterator[
             nowhere = f"{root}/by-external/elsewhere/{new_id()}"
             yield Cell("get", "none", "GET", nowhere)
             yield Cell("upsert", "new", "PUT", nowhere, examples.body(record))
+        elif operation == "merge":
+            yield Cell("merge", "one", "POST", f"{one}/merge", {"losers": [new_id()]}, never)
+            yield Cell("unmerge", "one", "POST", f"{one}/unmerge", {}, never)
+            yield Cell("merges", "one", "GET", f"{one}/merges")
+            yield Cell("saga", "one", "GET", f"{one}/saga")
         elif operation == "bulk":
             item = {"op": "delete", "id": record_id, "if_match": "999999999"}
             yield Cell("bulk", "one", "POST", f"{root}/bulk", {"items": [item], "atomic": True})
@@ -81,7 +86,7 @@ def cells(record: type[Record], record_id: str, examples: Examples) -> Iterator[
         yield Cell(command.verb, "one", "POST", f"{one}/{command.verb}", examples.request(command.request), never)
     for query in registry.queries_of(record):
         yield Cell(query.path, "one", "GET", f"{one}/{query.path}")
-    if any(command.answers == 202 for command in commands):
+    if "merge" not in record.operations and any(command.answers == 202 for command in commands):
         yield Cell("saga", "one", "GET", f"{one}/saga")
 
 

@@ -61,6 +61,7 @@ def upgrade() -> None:
         sa.Column("payment_days", sa.BigInteger(), nullable=True),
         sa.Column("next_action_on", sa.Date(), nullable=True),
         sa.Column("notes", sa.Text(), nullable=True),
+        sa.Column("merged_into_id", sa.Uuid(as_uuid=False), nullable=True),
         sa.Column("version", sa.BigInteger(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("created_by", sa.Text(), nullable=False),
@@ -72,8 +73,11 @@ def upgrade() -> None:
         sa.Column("tags", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("external_ids", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("custom", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "merged_into_id"], ["accounts.tenant_id", "accounts.id"], name="fk_accounts_merged_into_id"
+        ),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_accounts")),
-        info={"insert_only": False, "ops": False},
+        info={"insert_only": False, "ops": False, "updates": ()},
     )
     op.create_index("ix_accounts_city", "accounts", ["tenant_id", "city_key", "id"], unique=False)
     op.create_index("ix_accounts_country", "accounts", ["tenant_id", "country_key", "id"], unique=False)
@@ -177,7 +181,7 @@ def upgrade() -> None:
             ["tenant_id", "parent_id"], ["groups.tenant_id", "groups.id"], name="fk_groups_parent_id"
         ),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_groups")),
-        info={"insert_only": False, "ops": False},
+        info={"insert_only": False, "ops": False, "updates": ()},
     )
     op.create_index("ix_groups_created_at", "groups", ["tenant_id", "created_at", "id"], unique=False)
     op.create_index("ix_groups_name", "groups", ["tenant_id", "name_key", "id"], unique=False)
@@ -225,6 +229,7 @@ def upgrade() -> None:
         sa.Column("home_address", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("preferred_channel", sa.Text(), nullable=True),
         sa.Column("primary", sa.Boolean(), nullable=True),
+        sa.Column("merged_into_id", sa.Uuid(as_uuid=False), nullable=True),
         sa.Column("version", sa.BigInteger(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("created_by", sa.Text(), nullable=False),
@@ -239,8 +244,11 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["tenant_id", "account_id"], ["accounts.tenant_id", "accounts.id"], name="fk_contacts_account_id"
         ),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "merged_into_id"], ["contacts.tenant_id", "contacts.id"], name="fk_contacts_merged_into_id"
+        ),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_contacts")),
-        info={"insert_only": False, "ops": False},
+        info={"insert_only": False, "ops": False, "updates": ()},
     )
     op.create_index("ix_contacts_account_id", "contacts", ["tenant_id", "account_id", "id"], unique=False)
     op.create_index("ix_contacts_created_at", "contacts", ["tenant_id", "created_at", "id"], unique=False)
@@ -306,7 +314,7 @@ def upgrade() -> None:
             ["tenant_id", "contact_id"], ["contacts.tenant_id", "contacts.id"], name="fk_activities_contact_id"
         ),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_activities")),
-        info={"insert_only": False, "ops": False},
+        info={"insert_only": False, "ops": False, "updates": ()},
     )
     op.create_index("ix_activities_account_id", "activities", ["tenant_id", "account_id", "id"], unique=False)
     op.create_index("ix_activities_contact_id", "activities", ["tenant_id", "contact_id", "id"], unique=False)
@@ -387,7 +395,7 @@ def upgrade() -> None:
             ["tenant_id", "contact_id"], ["contacts.tenant_id", "contacts.id"], name="fk_interactions_contact_id"
         ),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_interactions")),
-        info={"insert_only": False, "ops": False},
+        info={"insert_only": False, "ops": False, "updates": ()},
     )
     op.create_index("ix_interactions_account_id", "interactions", ["tenant_id", "account_id", "id"], unique=False)
     op.create_index("ix_interactions_channel", "interactions", ["tenant_id", "channel", "id"], unique=False)

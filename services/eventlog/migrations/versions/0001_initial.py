@@ -37,7 +37,7 @@ def upgrade() -> None:
         sa.Column("external_ids", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("custom", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_event_subscriptions")),
-        info={"insert_only": False, "ops": False},
+        info={"insert_only": False, "ops": False, "updates": ()},
     )
     op.create_index(
         "ix_event_subscriptions_created_at", "event_subscriptions", ["tenant_id", "created_at", "id"], unique=False

@@ -139,7 +139,7 @@ def upgrade() -> None:
         sa.Column("custom", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_roles")),
         sa.UniqueConstraint("tenant_id", "name_key", name=op.f("uq_roles_tenant_id_name_key")),
-        info={"insert_only": False, "ops": False},
+        info={"insert_only": False, "ops": False, "updates": ()},
     )
     op.create_index("ix_roles_created_at", "roles", ["tenant_id", "created_at", "id"], unique=False)
     op.create_index("ix_roles_name", "roles", ["tenant_id", "name_key", "id"], unique=False)
@@ -203,7 +203,7 @@ def upgrade() -> None:
         sa.Column("custom", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.ForeignKeyConstraint(["tenant_id", "parent_id"], ["teams.tenant_id", "teams.id"], name="fk_teams_parent_id"),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_teams")),
-        info={"insert_only": False, "ops": False},
+        info={"insert_only": False, "ops": False, "updates": ()},
     )
     op.create_index("ix_teams_created_at", "teams", ["tenant_id", "created_at", "id"], unique=False)
     op.create_index("ix_teams_name", "teams", ["tenant_id", "name_key", "id"], unique=False)
@@ -255,7 +255,7 @@ def upgrade() -> None:
         sa.Column("external_ids", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("custom", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_tenants")),
-        info={"insert_only": False, "ops": True},
+        info={"insert_only": False, "ops": True, "updates": ()},
     )
     op.create_index("ix_tenants_created_at", "tenants", ["tenant_id", "created_at", "id"], unique=False)
     op.create_index("ix_tenants_owner_id", "tenants", ["tenant_id", "owner_id", "id"], unique=False)
@@ -306,7 +306,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_users")),
         sa.UniqueConstraint("tenant_id", "email_key", name=op.f("uq_users_tenant_id_email_key")),
-        info={"insert_only": False, "ops": False},
+        info={"insert_only": False, "ops": False, "updates": ()},
     )
     op.create_index("ix_users_created_at", "users", ["tenant_id", "created_at", "id"], unique=False)
     op.create_index("ix_users_email", "users", ["tenant_id", "email_key", "id"], unique=False)
@@ -433,7 +433,7 @@ def upgrade() -> None:
         sa.Column("custom", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.ForeignKeyConstraint(["tenant_id", "user_id"], ["users.tenant_id", "users.id"], name="fk_api_keys_user_id"),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_api_keys")),
-        info={"insert_only": False, "ops": False},
+        info={"insert_only": False, "ops": False, "updates": ()},
     )
     op.create_index("ix_api_keys_created_at", "api_keys", ["tenant_id", "created_at", "id"], unique=False)
     op.create_index("ix_api_keys_name", "api_keys", ["tenant_id", "name_key", "id"], unique=False)

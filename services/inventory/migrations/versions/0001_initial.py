@@ -30,7 +30,7 @@ def upgrade() -> None:
         sa.Column("external_ids", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("custom", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_categories")),
-        info={"insert_only": False, "ops": False},
+        info={"insert_only": False, "ops": False, "updates": ()},
     )
     op.create_index("ix_categories_created_at", "categories", ["tenant_id", "created_at", "id"], unique=False)
     op.create_index("ix_categories_name", "categories", ["tenant_id", "name_key", "id"], unique=False)
@@ -79,7 +79,7 @@ def upgrade() -> None:
         sa.Column("external_ids", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("custom", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_shippers")),
-        info={"insert_only": False, "ops": False},
+        info={"insert_only": False, "ops": False, "updates": ()},
     )
     op.create_index("ix_shippers_created_at", "shippers", ["tenant_id", "created_at", "id"], unique=False)
     op.create_index("ix_shippers_name", "shippers", ["tenant_id", "name_key", "id"], unique=False)
@@ -133,7 +133,7 @@ def upgrade() -> None:
         sa.Column("external_ids", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("custom", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_suppliers")),
-        info={"insert_only": False, "ops": False},
+        info={"insert_only": False, "ops": False, "updates": ()},
     )
     op.create_index("ix_suppliers_created_at", "suppliers", ["tenant_id", "created_at", "id"], unique=False)
     op.create_index("ix_suppliers_name", "suppliers", ["tenant_id", "name_key", "id"], unique=False)
@@ -185,7 +185,7 @@ def upgrade() -> None:
         sa.Column("external_ids", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("custom", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_warehouses")),
-        info={"insert_only": False, "ops": False},
+        info={"insert_only": False, "ops": False, "updates": ()},
     )
     op.create_index("ix_warehouses_code", "warehouses", ["tenant_id", "code_key", "id"], unique=False)
     op.create_index("ix_warehouses_created_at", "warehouses", ["tenant_id", "created_at", "id"], unique=False)
@@ -240,6 +240,7 @@ def upgrade() -> None:
         sa.Column("reorder_level", sa.Numeric(), nullable=True),
         sa.Column("discontinued", sa.Boolean(), nullable=True),
         sa.Column("description", sa.Text(), nullable=True),
+        sa.Column("merged_into_id", sa.Uuid(as_uuid=False), nullable=True),
         sa.Column("version", sa.BigInteger(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("created_by", sa.Text(), nullable=False),
@@ -255,10 +256,13 @@ def upgrade() -> None:
             ["tenant_id", "category_id"], ["categories.tenant_id", "categories.id"], name="fk_products_category_id"
         ),
         sa.ForeignKeyConstraint(
+            ["tenant_id", "merged_into_id"], ["products.tenant_id", "products.id"], name="fk_products_merged_into_id"
+        ),
+        sa.ForeignKeyConstraint(
             ["tenant_id", "supplier_id"], ["suppliers.tenant_id", "suppliers.id"], name="fk_products_supplier_id"
         ),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_products")),
-        info={"insert_only": False, "ops": False},
+        info={"insert_only": False, "ops": False, "updates": ()},
     )
     op.create_index("ix_products_category_id", "products", ["tenant_id", "category_id", "id"], unique=False)
     op.create_index("ix_products_created_at", "products", ["tenant_id", "created_at", "id"], unique=False)
@@ -352,7 +356,7 @@ def upgrade() -> None:
             name="fk_purchase_orders_warehouse_id",
         ),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_purchase_orders")),
-        info={"insert_only": False, "ops": False},
+        info={"insert_only": False, "ops": False, "updates": ()},
     )
     op.create_index("ix_purchase_orders_created_at", "purchase_orders", ["tenant_id", "created_at", "id"], unique=False)
     op.create_index("ix_purchase_orders_number", "purchase_orders", ["tenant_id", "number_key", "id"], unique=False)
@@ -429,7 +433,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_reservations")),
         sa.UniqueConstraint("tenant_id", "order_id", name=op.f("uq_reservations_tenant_id_order_id")),
-        info={"insert_only": False, "ops": False},
+        info={"insert_only": False, "ops": False, "updates": ()},
     )
     op.create_index("ix_reservations_created_at", "reservations", ["tenant_id", "created_at", "id"], unique=False)
     op.create_index("ix_reservations_order_id", "reservations", ["tenant_id", "order_id", "id"], unique=False)
@@ -477,7 +481,7 @@ def upgrade() -> None:
             ["tenant_id", "warehouse_id"], ["warehouses.tenant_id", "warehouses.id"], name="fk_shipments_warehouse_id"
         ),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_shipments")),
-        info={"insert_only": False, "ops": False},
+        info={"insert_only": False, "ops": False, "updates": ()},
     )
     op.create_index("ix_shipments_created_at", "shipments", ["tenant_id", "created_at", "id"], unique=False)
     op.create_index("ix_shipments_number", "shipments", ["tenant_id", "number_key", "id"], unique=False)
@@ -562,7 +566,7 @@ def upgrade() -> None:
         sa.UniqueConstraint(
             "tenant_id", "product_id", "warehouse_id", name=op.f("uq_stock_levels_tenant_id_product_id_warehouse_id")
         ),
-        info={"insert_only": False, "ops": False},
+        info={"insert_only": False, "ops": False, "updates": ()},
     )
     op.create_index("ix_stock_levels_available", "stock_levels", ["tenant_id", "available", "id"], unique=False)
     op.create_index("ix_stock_levels_created_at", "stock_levels", ["tenant_id", "created_at", "id"], unique=False)
@@ -625,7 +629,7 @@ def upgrade() -> None:
             "warehouse_id",
             name=op.f("uq_stock_moves_tenant_id_cause_product_id_warehouse_id"),
         ),
-        info={"insert_only": True, "ops": False},
+        info={"insert_only": True, "ops": False, "updates": ()},
     )
     op.create_index("ix_stock_moves_created_at", "stock_moves", ["tenant_id", "created_at", "id"], unique=False)
     op.create_index("ix_stock_moves_kind", "stock_moves", ["tenant_id", "kind", "id"], unique=False)

@@ -39,7 +39,7 @@ def upgrade() -> None:
         sa.Column("external_ids", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("custom", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_campaigns")),
-        info={"insert_only": False, "ops": False},
+        info={"insert_only": False, "ops": False, "updates": ()},
     )
     op.create_index("ix_campaigns_created_at", "campaigns", ["tenant_id", "created_at", "id"], unique=False)
     op.create_index("ix_campaigns_kind", "campaigns", ["tenant_id", "kind", "id"], unique=False)
@@ -116,7 +116,7 @@ def upgrade() -> None:
         sa.Column("custom", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_point_accounts")),
         sa.UniqueConstraint("tenant_id", "account_id", name=op.f("uq_point_accounts_tenant_id_account_id")),
-        info={"insert_only": False, "ops": False},
+        info={"insert_only": False, "ops": False, "updates": ()},
     )
     op.create_index("ix_point_accounts_account_id", "point_accounts", ["tenant_id", "account_id", "id"], unique=False)
     op.create_index("ix_point_accounts_balance", "point_accounts", ["tenant_id", "balance", "id"], unique=False)
@@ -174,7 +174,7 @@ def upgrade() -> None:
             name="fk_point_entries_reverses_id",
         ),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_point_entries")),
-        info={"insert_only": True, "ops": False},
+        info={"insert_only": True, "ops": False, "updates": ()},
     )
     op.create_index("ix_point_entries_account_id", "point_entries", ["tenant_id", "account_id", "id"], unique=False)
     op.create_index("ix_point_entries_created_at", "point_entries", ["tenant_id", "created_at", "id"], unique=False)
@@ -212,7 +212,7 @@ def upgrade() -> None:
         sa.Column("external_ids", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("custom", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_segments")),
-        info={"insert_only": False, "ops": False},
+        info={"insert_only": False, "ops": False, "updates": ()},
     )
     op.create_index("ix_segments_created_at", "segments", ["tenant_id", "created_at", "id"], unique=False)
     op.create_index("ix_segments_name", "segments", ["tenant_id", "name_key", "id"], unique=False)
@@ -265,6 +265,7 @@ def upgrade() -> None:
         sa.Column("contact_id", sa.Uuid(as_uuid=False), nullable=True),
         sa.Column("opportunity_id", sa.Uuid(as_uuid=False), nullable=True),
         sa.Column("status", sa.Text(), nullable=True),
+        sa.Column("merged_into_id", sa.Uuid(as_uuid=False), nullable=True),
         sa.Column("version", sa.BigInteger(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("created_by", sa.Text(), nullable=False),
@@ -279,8 +280,11 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["tenant_id", "campaign_id"], ["campaigns.tenant_id", "campaigns.id"], name="fk_leads_campaign_id"
         ),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "merged_into_id"], ["leads.tenant_id", "leads.id"], name="fk_leads_merged_into_id"
+        ),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_leads")),
-        info={"insert_only": False, "ops": False},
+        info={"insert_only": False, "ops": False, "updates": ()},
     )
     op.create_index("ix_leads_account_id", "leads", ["tenant_id", "account_id", "id"], unique=False)
     op.create_index("ix_leads_campaign_id", "leads", ["tenant_id", "campaign_id", "id"], unique=False)

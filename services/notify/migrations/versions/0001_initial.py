@@ -93,7 +93,7 @@ def upgrade() -> None:
         sa.Column("external_ids", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("custom", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_notifications")),
-        info={"insert_only": False, "ops": False},
+        info={"insert_only": False, "ops": False, "updates": ()},
     )
     op.create_index("ix_notifications_about", "notifications", ["tenant_id", "about_key", "id"], unique=False)
     op.create_index("ix_notifications_created_at", "notifications", ["tenant_id", "created_at", "id"], unique=False)
@@ -214,7 +214,7 @@ def upgrade() -> None:
             name="fk_deliveries_notification_id",
         ),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_deliveries")),
-        info={"insert_only": False, "ops": False},
+        info={"insert_only": False, "ops": False, "updates": ()},
     )
     op.create_index("ix_deliveries_channel", "deliveries", ["tenant_id", "channel", "id"], unique=False)
     op.create_index("ix_deliveries_created_at", "deliveries", ["tenant_id", "created_at", "id"], unique=False)

@@ -30,7 +30,7 @@ def upgrade() -> None:
         sa.Column("external_ids", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("custom", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_articles")),
-        info={"insert_only": False, "ops": False},
+        info={"insert_only": False, "ops": False, "updates": ()},
     )
     op.create_index("ix_articles_created_at", "articles", ["tenant_id", "created_at", "id"], unique=False)
     op.create_index("ix_articles_owner_id", "articles", ["tenant_id", "owner_id", "id"], unique=False)
@@ -76,7 +76,7 @@ def upgrade() -> None:
         sa.Column("custom", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_service_contracts")),
         sa.UniqueConstraint("tenant_id", "number_key", name=op.f("uq_service_contracts_tenant_id_number_key")),
-        info={"insert_only": False, "ops": False},
+        info={"insert_only": False, "ops": False, "updates": ()},
     )
     op.create_index(
         "ix_service_contracts_account_id", "service_contracts", ["tenant_id", "account_id", "id"], unique=False
@@ -180,7 +180,7 @@ def upgrade() -> None:
         sa.Column("custom", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_service_requests")),
         sa.UniqueConstraint("tenant_id", "number_key", name=op.f("uq_service_requests_tenant_id_number_key")),
-        info={"insert_only": False, "ops": False},
+        info={"insert_only": False, "ops": False, "updates": ()},
     )
     op.create_index(
         "ix_service_requests_account_id", "service_requests", ["tenant_id", "account_id", "id"], unique=False

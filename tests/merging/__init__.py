@@ -1,0 +1,1 @@
+"""Merging and un-merging across all services."""
