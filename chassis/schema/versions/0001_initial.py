@@ -233,6 +233,32 @@ def upgrade() -> None:
         "ix_jobs_waiting", "jobs", ["due_at"], unique=False, postgresql_where=sa.text("state IN ('queued', 'running')")
     )
     op.create_table(
+        "merged_records",
+        sa.Column("tenant_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("record", sa.Text(), nullable=False),
+        sa.Column("id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("into_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("merge_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.PrimaryKeyConstraint("tenant_id", "record", "id", name=op.f("pk_merged_records")),
+    )
+    op.create_table(
+        "merges",
+        sa.Column("tenant_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("record", sa.Text(), nullable=False),
+        sa.Column("winner_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("losers", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("undo", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("moved", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("actor", sa.Text(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("undone_by", sa.Text(), nullable=True),
+        sa.Column("undone_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_merges")),
+    )
+    op.create_index("ix_merges_winner", "merges", ["tenant_id", "winner_id", "id"], unique=False)
+    op.create_table(
         "operations",
         sa.Column("tenant_id", sa.Uuid(as_uuid=False), nullable=False),
         sa.Column("id", sa.Uuid(as_uuid=False), nullable=False),
@@ -245,6 +271,16 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_operations")),
     )
     op.create_index("ix_operations_at", "operations", ["tenant_id", "at", "id"], unique=False)
+    op.create_table(
+        "repointed",
+        sa.Column("tenant_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("merge_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("record", sa.Text(), nullable=False),
+        sa.Column("record_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("field", sa.Text(), nullable=False),
+        sa.Column("was", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.PrimaryKeyConstraint("tenant_id", "merge_id", "record", "record_id", "field", name=op.f("pk_repointed")),
+    )
     op.create_table(
         "sagas",
         sa.Column("tenant_id", sa.Uuid(as_uuid=False), nullable=False),

@@ -50,7 +50,7 @@ def upgrade() -> None:
         sa.UniqueConstraint(
             "tenant_id", "applies_to_key", "name_key", name=op.f("uq_custom_fields_tenant_id_applies_to_key_name_key")
         ),
-        info={"insert_only": False, "ops": False},
+        info={"insert_only": False, "ops": False, "updates": ()},
     )
     op.create_index("ix_custom_fields_active", "custom_fields", ["tenant_id", "active", "id"], unique=False)
     op.create_index("ix_custom_fields_applies_to", "custom_fields", ["tenant_id", "applies_to_key", "id"], unique=False)
@@ -93,7 +93,7 @@ def upgrade() -> None:
         sa.Column("custom", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_numbering_rules")),
         sa.UniqueConstraint("tenant_id", "applies_to_key", name=op.f("uq_numbering_rules_tenant_id_applies_to_key")),
-        info={"insert_only": False, "ops": False},
+        info={"insert_only": False, "ops": False, "updates": ()},
     )
     op.create_index(
         "ix_numbering_rules_applies_to", "numbering_rules", ["tenant_id", "applies_to_key", "id"], unique=False
