@@ -66,5 +66,8 @@ lock: $(TOOL) ## resolve the dependencies of pyproject.toml anew; add UPGRADE=--
 bench: $(DEV) ## measure the real stack beside the raw limits of this machine; writes bench/results.md (needs wrk)
 	$(BIN)/python -m bench.run
 
+bench-dedupe: $(DEV) ## quality of duplicate candidates on the labelled sets in DATA; writes bench/dedupe.md
+	$(BIN)/python -m bench.dedupe
+
 fuzz: $(DEV) ## generated requests to every operation, EXAMPLES (50) of each, made from SEED
 	EXAMPLES=$(or $(EXAMPLES),50) $(BIN)/python -m pytest tests/security/test_fuzz.py

@@ -1,0 +1,227 @@
+"""What twins have in common: keys that find candidates, and how alike two values are, from 0 to 1.
+
+The same functions serve the table of keys, the answer and the bench. Every key is folded first (`chassis.text.fold`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any
+
+from rapidfuzz.distance import JaroWinkler, Levenshtein
+from rapidfuzz.fuzz import token_set_ratio, token_sort_ratio
+
+from chassis.text import HAN, fold, phone_digits
+
+# Legal forms in their folded spelling, dots and slashes taken out: the forms of ISO 20275 (the GLEIF list of entity
+# legal forms) that firms write behind their names in the countries a firm meets most, and what goes with them.
+LEGAL = frozenset(
+    "gmbh mbh ag kg kgaa ohg gbr ug ev eg se co cokg company inc incorporated corp corporation ltd limited llc llp lp"
+    " plc pty pte pvt sa sas sasu sarl sprl srl spa snc sl slu sca sc bv nv vof cv oy oyj ab hb as asa aps ks kk"
+    " doo dd sro kft zrt nyrt rt sp zoo zo ooo oao zao pao sdn bhd tbk pt cia ltda eireli me sab de".split()
+)
+FILLING = frozenset("the and und et y e of der die das la le les el los".split())
+HAN_LEGAL = re.compile(
+    "(股份有限责任公司|股份有限公司|有限责任公司|集团有限公司|有限合伙|有限公司|责任公司|股份公司|集团公司|株式会社|公司|集团|总公司|分公司|[(（]有限合伙[)）])+$"
+)
+# Characters of firms' and people's names that are written differently in traditional script, after the Unihan
+# database's kSimplifiedVariant (Unicode Standard Annex 38).
+SIMPLIFIED = str.maketrans(
+    "國際業廠電車東門訊網圖書醫藥華資責團總會灣廣開關貿實體學術設計員機構製造產農場馬鳥魚龍飛鐵銀錢錄長張陳劉楊黃趙"
+    "吳鄭馮蔣韓葉許鄧蕭羅謝鍾鐘譚陸賈蘇盧湯齊龔賴樂孫顧莊嚴萬賀買賣進運輸達連聯報務歲寶貝環衛視訊號豐義風雲興麗陽"
+    "陰島橋樓館園區縣鄉鎮課題試驗統經紡織綠紅給終維續繼絡結紙約級線組細紹紀導對專發電腦",
+    "国际业厂电车东门讯网图书医药华资责团总会湾广开关贸实体学术设计员机构制造产农场马鸟鱼龙飞铁银钱录长张陈刘杨黄赵"
+    "吴郑冯蒋韩叶许邓萧罗谢钟钟谭陆贾苏卢汤齐龚赖乐孙顾庄严万贺买卖进运输达连联报务岁宝贝环卫视讯号丰义风云兴丽阳"
+    "阴岛桥楼馆园区县乡镇课题试验统经纺织绿红给终维续继络结纸约级线组细绍纪导对专发电脑",
+)
+STREETS = {
+    "street": "st", "str": "st", "strasse": "st", "avenue": "ave", "av": "ave", "boulevard": "blvd", "blv": "blvd",
+    "road": "rd", "drive": "dr", "place": "pl", "lane": "ln", "north": "n", "south": "s", "east": "e", "west": "w",
+    "suite": "ste", "square": "sq", "highway": "hwy", "parkway": "pkwy", "first": "1st", "second": "2nd",
+    "third": "3rd", "fifth": "5th",
+}  # fmt: skip
+PUBLIC_MAIL = frozenset(
+    "gmail.com googlemail.com outlook.com hotmail.com live.com yahoo.com icloud.com aol.com gmx.de gmx.net web.de"
+    " qq.com 163.com 126.com sina.com foxmail.com mail.ru yandex.ru proton.me protonmail.com".split()
+)
+_WORD = re.compile(rf"[{HAN}]+|[^\W_{HAN}]+")
+_MODEL = re.compile("[0-9][^0-9]|[^0-9][0-9]")
+_DOTTED = re.compile(r"(?<=\b\w)[./](?=\w\b)|[.'’]")
+PHONE_TAIL = 7
+LONGEST = 60
+
+
+def simplified(value: str) -> str:
+    return fold(value).translate(SIMPLIFIED)
+
+
+@lru_cache(maxsize=65536)
+def company(value: str) -> str:
+    """A firm's name without its legal form: `Müller & Söhne GmbH & Co. KG` → `muller sohne`, `华为技术有限公司` → `华为技术`."""
+    words = _words(value)
+    bare = [HAN_LEGAL.sub("", word) or word for word in words]
+    kept = [word for word in bare if word not in LEGAL and word not in FILLING]
+    return " ".join(kept or bare)
+
+
+@lru_cache(maxsize=65536)
+def person(value: str) -> str:
+    """A person's name, words in alphabetical order, so that surname and given name may stand either way."""
+    return " ".join(sorted(_words(value)))
+
+
+@lru_cache(maxsize=65536)
+def plain(value: str) -> str:
+    return " ".join(_words(value))
+
+
+@lru_cache(maxsize=65536)
+def address(value: str) -> str:
+    return " ".join(STREETS.get(word, word) for word in _words(value))
+
+
+def _words(value: str) -> list[str]:
+    return _WORD.findall(_DOTTED.sub("", simplified(value)))
+
+
+def phone(value: str) -> str:
+    """The digits that two ways of writing a number share: the last ten, without the country's code and zeros."""
+    return phone_digits(value).lstrip("0")[-10:]
+
+
+def email(value: str) -> str:
+    """Lower case; what stands behind a plus is a label of its owner's."""
+    name, _, host = fold(value).partition("@")
+    return f"{name.partition('+')[0]}@{host}"
+
+
+def domain(value: str) -> str:
+    """The host of a website or an e-mail address, without `www`; empty for hosts where everybody has a mailbox."""
+    host = fold(value).rpartition("@")[2].partition("://")[2] or fold(value).rpartition("@")[2]
+    host = re.split(r"[/?#:]", host, maxsplit=1)[0].removeprefix("www.")
+    return "" if host in PUBLIC_MAIL or "." not in host else host
+
+
+def code(value: str) -> str:
+    return "".join(_words(value))
+
+
+NORMAL = {
+    "company": company, "person": person, "text": plain, "address": address, "phone": phone, "email": email,
+    "domain": domain, "code": code, "date": code,
+}  # fmt: skip
+EXACT = ("phone", "email", "domain", "code", "date")
+
+
+def text_of(value: Any) -> str:
+    """A field's wire value as text: a structure such as an address is its parts."""
+    if value is None:
+        return ""
+    if isinstance(value, dict):
+        return " ".join(str(part) for name, part in value.items() if part and name != "country")
+    return str(value)
+
+
+def normal(kind: str, value: Any) -> str:
+    text = text_of(value)
+    return NORMAL[kind](text) if text else ""
+
+
+def keys(kind: str, key: str) -> set[str]:
+    """What finds the candidates: exact values as they are; of texts the beginning and the end of every word, so that
+    one mistake in a word leaves one of them right, and neighbours of Han characters."""
+    if not key:
+        return set()
+    if kind == "phone":
+        return {f"phone:{key[-PHONE_TAIL:]}"} if len(key) >= PHONE_TAIL else set()
+    if kind in EXACT:
+        return {f"{kind}:{key[:LONGEST]}"}
+    found = set()
+    for word in key.split():
+        if re.match(f"[{HAN}]", word):
+            found |= {f"{kind}:{word[at : at + 2]}" for at in range(max(len(word) - 1, 1))}
+        elif kind == "address":
+            if any(char.isdigit() for char in word) and len(word) > 2:
+                found.add(f"address:{word[:LONGEST]}")
+        elif len(word) > 4:
+            found |= {f"{kind}:{word[:4]}", f"{kind}:*{word[-4:]}"}
+        elif len(word) > 1:
+            found.add(f"{kind}:{word}")
+    return found
+
+
+def alike(kind: str, mine: str, theirs: str) -> float:
+    """How alike two normal forms are, 0 to 1. Exact kinds are so or not; e-mail names may differ by a slip."""
+    if mine == theirs:
+        return 1.0
+    if kind == "phone":
+        return 1.0 if len(min(mine, theirs, key=len)) >= PHONE_TAIL and _ends_alike(mine, theirs) else 0.0
+    if kind in ("email", "domain", "code"):
+        return 0.0 if kind != "email" else 0.8 * (JaroWinkler.similarity(mine, theirs) > 0.94)
+    if kind == "person":
+        return _people(mine, theirs)
+    if kind == "date":
+        return 0.7 if Levenshtein.distance(mine, theirs, score_cutoff=1) <= 1 else 0.0
+    likeness = max(token_sort_ratio(mine, theirs), 0.92 * token_set_ratio(mine, theirs)) / 100
+    return _goods(mine, theirs, likeness) if kind == "text" else likeness
+
+
+def _goods(mine: str, theirs: str, likeness: float) -> float:
+    """A model's number says more than all other words: the same one nearly decides, and two different ones as well."""
+    left, right = _models(mine), _models(theirs)
+    if left & right:
+        return max(likeness, 0.9)
+    return 0.5 * likeness if left and right else likeness
+
+
+def _ends_alike(mine: str, theirs: str) -> bool:
+    return mine.endswith(theirs) or theirs.endswith(mine)
+
+
+def _models(value: str) -> set[str]:
+    return {word for word in value.split() if len(word) > 4 and _MODEL.search(word)}
+
+
+def _people(mine: str, theirs: str) -> float:
+    """Words matched one by one in whatever order; an initial fits the name that it begins."""
+    left, right = mine.split(), theirs.split()
+    if len(left) > len(right):
+        left, right = right, left
+    total, free = 0.0, list(right)
+    for word in left:
+        best = max(free, key=lambda other: _word(word, other), default="")
+        total += _word(word, best)
+        if best:
+            free.remove(best)
+    return total / len(left) * (0.95 if free else 1.0) if left else 0.0
+
+
+def _word(one: str, other: str) -> float:
+    if len(one) == 1 or len(other) == 1:
+        return 0.9 if one[:1] == other[:1] else 0.0
+    found = JaroWinkler.similarity(one, other)
+    return found if found > 0.75 else 0.0
+
+
+# Fields that only one side has say little: they count this much of their weight against a pair.
+SILENCE = 0.25
+# Of pairs at this score and above most are twins, and most twins are there (`bench/dedupe.md`).
+THRESHOLD = 0.6
+
+
+def score(pairs: Iterable[tuple[str, float, str, str]]) -> tuple[float, list[float]]:
+    """From `(kind, weight, mine, theirs)`: how likely it is one and the same, 0 to 1, and how alike each pair is."""
+    gained = possible = 0.0
+    each = []
+    for kind, weight, mine, theirs in pairs:
+        if mine and theirs:
+            likeness = alike(kind, mine, theirs)
+            gained += weight * likeness
+            possible += weight
+        else:
+            likeness = 0.0
+            possible += SILENCE * weight if (mine or theirs) else 0.0
+        each.append(likeness)
+    return (gained / possible if possible else 0.0), each
