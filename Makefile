@@ -15,7 +15,7 @@ DEV := .venv/.dev
 export GUANXI_SHARED_DATA ?= $(abspath ../shared/data)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv run test test-faults lint fmt contracts lock bench fuzz
+.PHONY: help venv run test test-faults lint fmt contracts lock bench bench-dedupe fuzz
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14

@@ -169,7 +169,7 @@ def table(results: Sequence[dict[str, Any]], threshold: float) -> str:
     lines = [
         "# Duplicates: quality on labelled sets",
         "",
-        f"`make bench-dedupe`, pairs of records at a score of {threshold} and above. Blocked: true pairs that share a key.",
+        f"`make bench-dedupe`, pairs that score {threshold} and above. Blocked: true pairs with a common key.",
         "",
         "| Set | Records | True pairs | Candidates | Blocked | Precision | Recall | F1 |",
         "|---|---|---|---|---|---|---|---|",

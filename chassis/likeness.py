@@ -6,7 +6,7 @@ The same functions serve the table of keys, the answer and the bench. Every key 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Any
 
@@ -18,11 +18,13 @@ from chassis.text import HAN, fold, phone_digits
 # Legal forms in their folded spelling, dots and slashes taken out: the forms of ISO 20275 (the GLEIF list of entity
 # legal forms) that firms write behind their names in the countries a firm meets most, and what goes with them.
 LEGAL = frozenset(
-    "gmbh mbh ag kg kgaa ohg gbr ug ev eg se co cokg company inc incorporated corp corporation ltd limited llc llp lp"
-    " plc pty pte pvt sa sas sasu sarl sprl srl spa snc sl slu sca sc bv nv vof cv oy oyj ab hb as asa aps ks kk"
-    " doo dd sro kft zrt nyrt rt sp zoo zo ooo oao zao pao sdn bhd tbk pt cia ltda eireli me sab de".split()
+    str.split(
+        "gmbh mbh ag kg kgaa ohg gbr ug ev eg se co cokg company inc incorporated corp corporation ltd limited llc llp"
+        " lp plc pty pte pvt sa sas sasu sarl sprl srl spa snc sl slu sca sc bv nv vof cv oy oyj ab hb as asa aps ks kk"
+        " doo dd sro kft zrt nyrt rt sp zoo zo ooo oao zao pao sdn bhd tbk pt cia ltda eireli me sab de"
+    )
 )
-FILLING = frozenset("the and und et y e of der die das la le les el los".split())
+FILLING = frozenset(str.split("the and und et y e of der die das la le les el los"))
 HAN_LEGAL = re.compile(
     "(股份有限责任公司|股份有限公司|有限责任公司|集团有限公司|有限合伙|有限公司|责任公司|股份公司|集团公司|株式会社|公司|集团|总公司|分公司|[(（]有限合伙[)）])+$"
 )
@@ -43,8 +45,10 @@ STREETS = {
     "third": "3rd", "fifth": "5th",
 }  # fmt: skip
 PUBLIC_MAIL = frozenset(
-    "gmail.com googlemail.com outlook.com hotmail.com live.com yahoo.com icloud.com aol.com gmx.de gmx.net web.de"
-    " qq.com 163.com 126.com sina.com foxmail.com mail.ru yandex.ru proton.me protonmail.com".split()
+    str.split(
+        "gmail.com googlemail.com outlook.com hotmail.com live.com yahoo.com icloud.com aol.com gmx.de gmx.net web.de"
+        " qq.com 163.com 126.com sina.com foxmail.com mail.ru yandex.ru proton.me protonmail.com"
+    )
 )
 _WORD = re.compile(rf"[{HAN}]+|[^\W_{HAN}]+")
 _MODEL = re.compile("[0-9][^0-9]|[^0-9][0-9]")
@@ -59,7 +63,7 @@ def simplified(value: str) -> str:
 
 @lru_cache(maxsize=65536)
 def company(value: str) -> str:
-    """A firm's name without its legal form: `Müller & Söhne GmbH & Co. KG` → `muller sohne`, `华为技术有限公司` → `华为技术`."""
+    """Without legal form: `Müller & Söhne GmbH & Co. KG` → `muller sohne`, `华为技术有限公司` → `华为技术`."""
     words = _words(value)
     bare = [HAN_LEGAL.sub("", word) or word for word in words]
     kept = [word for word in bare if word not in LEGAL and word not in FILLING]
@@ -108,7 +112,7 @@ def code(value: str) -> str:
     return "".join(_words(value))
 
 
-NORMAL = {
+NORMAL: dict[str, Callable[[str], str]] = {
     "company": company, "person": person, "text": plain, "address": address, "phone": phone, "email": email,
     "domain": domain, "code": code, "date": code,
 }  # fmt: skip

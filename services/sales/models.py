@@ -56,6 +56,7 @@ class Payment(Stored, record=contracts.Payment):
 
 class CreditNote(Stored, record=contracts.CreditNote):
     insert_only = True
+    repointable = ("account_id", "lines")
     __table_args__ = (CheckConstraint("total >= 0", name="total"),)
 
 

@@ -10,6 +10,7 @@ from chassis.context import Grants
 from chassis.errors import Problem
 from chassis.ids import new_id
 from chassis.testing import Suite
+from contracts import merging
 from contracts.registry import registry
 
 JSON = dict[str, Any]
@@ -231,3 +232,10 @@ def test_every_record_that_merges_says_so_in_its_event_and_in_history(suite: Sui
     assert {name for name, one in registry.records.items() if "merge" in one.operations} == {
         "customer.account", "customer.contact", "marketing.lead", "inventory.product",
     }  # fmt: skip
+
+
+def test_insert_only_documents_let_a_merge_change_their_references_and_nothing_else(suite_of: Any) -> None:
+    runtimes = suite_of().bus.runtimes.values()
+    for stored in {store.stored for runtime in runtimes for store in runtime.definition.stores}:
+        referring = {place.name for place in merging.places(stored.record)} if stored.record.repoints else set()
+        assert set(stored.repointable) == (referring if stored.insert_only else set()), stored.record.record_name

@@ -166,7 +166,7 @@ def upgrade() -> None:
         sa.Column("external_ids", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("custom", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_webhooks")),
-        info={"insert_only": False, "ops": False},
+        info={"insert_only": False, "ops": False, "updates": ()},
     )
     op.create_index("ix_webhooks_created_at", "webhooks", ["tenant_id", "created_at", "id"], unique=False)
     op.create_index("ix_webhooks_name", "webhooks", ["tenant_id", "name_key", "id"], unique=False)
@@ -265,7 +265,7 @@ def upgrade() -> None:
         sa.UniqueConstraint(
             "tenant_id", "webhook_id", "event_id", name=op.f("uq_webhook_deliveries_tenant_id_webhook_id_event_id")
         ),
-        info={"insert_only": False, "ops": True},
+        info={"insert_only": False, "ops": True, "updates": ()},
     )
     op.create_index(
         "ix_webhook_deliveries_created_at", "webhook_deliveries", ["tenant_id", "created_at", "id"], unique=False

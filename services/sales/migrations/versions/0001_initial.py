@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-from chassis.migrations import protect
+from chassis.migrations import allow_update, protect
 
 revision = "0001"
 down_revision = None
@@ -65,7 +65,7 @@ def upgrade() -> None:
         sa.Column("custom", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.CheckConstraint("total >= 0", name=op.f("ck_orders_total")),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_orders")),
-        info={"insert_only": False, "ops": False},
+        info={"insert_only": False, "ops": False, "updates": ()},
     )
     op.create_index("ix_orders_account_id", "orders", ["tenant_id", "account_id", "id"], unique=False)
     op.create_index("ix_orders_created_at", "orders", ["tenant_id", "created_at", "id"], unique=False)
@@ -171,7 +171,7 @@ def upgrade() -> None:
         sa.Column("external_ids", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("custom", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_payments")),
-        info={"insert_only": True, "ops": False},
+        info={"insert_only": True, "ops": False, "updates": ("account_id", "version", "updated_at", "updated_by")},
     )
     op.create_index("ix_payments_account_id", "payments", ["tenant_id", "account_id", "id"], unique=False)
     op.create_index("ix_payments_amount", "payments", ["tenant_id", "amount", "id"], unique=False)
@@ -254,7 +254,7 @@ def upgrade() -> None:
         sa.Column("external_ids", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("custom", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_pipelines")),
-        info={"insert_only": False, "ops": False},
+        info={"insert_only": False, "ops": False, "updates": ()},
     )
     op.create_index("ix_pipelines_created_at", "pipelines", ["tenant_id", "created_at", "id"], unique=False)
     op.create_index("ix_pipelines_name", "pipelines", ["tenant_id", "name_key", "id"], unique=False)
@@ -307,7 +307,7 @@ def upgrade() -> None:
         sa.Column("external_ids", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("custom", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_targets")),
-        info={"insert_only": False, "ops": False},
+        info={"insert_only": False, "ops": False, "updates": ()},
     )
     op.create_index("ix_targets_created_at", "targets", ["tenant_id", "created_at", "id"], unique=False)
     op.create_index("ix_targets_name", "targets", ["tenant_id", "name_key", "id"], unique=False)
@@ -389,7 +389,11 @@ def upgrade() -> None:
             ["tenant_id", "order_id"], ["orders.tenant_id", "orders.id"], name="fk_credit_notes_order_id"
         ),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_credit_notes")),
-        info={"insert_only": True, "ops": False},
+        info={
+            "insert_only": True,
+            "ops": False,
+            "updates": ("account_id", "lines", "version", "updated_at", "updated_by"),
+        },
     )
     op.create_index("ix_credit_notes_account_id", "credit_notes", ["tenant_id", "account_id", "id"], unique=False)
     op.create_index("ix_credit_notes_created_at", "credit_notes", ["tenant_id", "created_at", "id"], unique=False)
@@ -489,7 +493,7 @@ def upgrade() -> None:
             ["tenant_id", "pipeline_id"], ["pipelines.tenant_id", "pipelines.id"], name="fk_opportunities_pipeline_id"
         ),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_opportunities")),
-        info={"insert_only": False, "ops": False},
+        info={"insert_only": False, "ops": False, "updates": ()},
     )
     op.create_index("ix_opportunities_account_id", "opportunities", ["tenant_id", "account_id", "id"], unique=False)
     op.create_index("ix_opportunities_created_at", "opportunities", ["tenant_id", "created_at", "id"], unique=False)
@@ -589,7 +593,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_receivables")),
         sa.UniqueConstraint("tenant_id", "order_id", name=op.f("uq_receivables_tenant_id_order_id")),
-        info={"insert_only": False, "ops": False},
+        info={"insert_only": False, "ops": False, "updates": ()},
     )
     op.create_index("ix_receivables_account_id", "receivables", ["tenant_id", "account_id", "id"], unique=False)
     op.create_index("ix_receivables_amount", "receivables", ["tenant_id", "amount", "id"], unique=False)
@@ -699,7 +703,10 @@ def upgrade() -> None:
         sa.UniqueConstraint(
             "tenant_id", "receivable_id", "cause", name=op.f("uq_receivable_entries_tenant_id_receivable_id_cause")
         ),
-        info={"insert_only": True},
+        info={"insert_only": True, "updates": ("account_id",)},
     )
     protect(op, "credit_holds", "orders", "pipelines", "targets", "opportunities", "receivables")
     protect(op, "payments", "credit_notes", "receivable_entries", insert_only=True)
+    allow_update(op, "payments", "account_id", "version", "updated_at", "updated_by")
+    allow_update(op, "credit_notes", "account_id", "lines", "version", "updated_at", "updated_by")
+    allow_update(op, "receivable_entries", "account_id")
