@@ -9,6 +9,11 @@ from __future__ import annotations
 from gateway.chinese_rules import RULES
 
 CODES = {
+    "already_unmerged": "该合并已撤销。",
+    "merge_running": "合并仍在进行。",
+    "merged": "该记录已并入另一条记录。",
+    "not_latest": "须先撤销较晚的合并。",
+    "nothing_merged": "没有可撤销的合并。",
     "account_owned": "该客户已由他人负责。",
     "asker_gone": "发起人已停用。",
     "bad_cursor": "游标不属于此列表。",
