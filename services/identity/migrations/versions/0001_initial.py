@@ -378,7 +378,7 @@ def upgrade() -> None:
         sa.Column("external_ids", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("custom", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_views")),
-        info={"insert_only": False, "ops": False},
+        info={"insert_only": False, "ops": False, "updates": ()},
     )
     op.create_index("ix_views_applies_to", "views", ["tenant_id", "applies_to_key", "id"], unique=False)
     op.create_index("ix_views_created_at", "views", ["tenant_id", "created_at", "id"], unique=False)

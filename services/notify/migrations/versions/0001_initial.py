@@ -46,7 +46,7 @@ def upgrade() -> None:
         sa.Column("external_ids", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("custom", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_followings")),
-        info={"insert_only": False, "ops": False},
+        info={"insert_only": False, "ops": False, "updates": ()},
     )
     op.create_index("ix_followings_about", "followings", ["tenant_id", "about_key", "id"], unique=False)
     op.create_index("ix_followings_created_at", "followings", ["tenant_id", "created_at", "id"], unique=False)
