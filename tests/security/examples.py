@@ -20,7 +20,6 @@ SPECIAL: dict[tuple[str, str], Any] = {
     ("identity.custom-field", "name"): lambda: f"x{new_id().replace('-', '')}",
     ("notify.webhook", "url"): "https://hooks.example.com/tea",
     ("service.contract", "ends_on"): "2027-11-23",
-    ("notify.webhook", "url"): "https://hooks.example.com/crm",
 }
 
 
