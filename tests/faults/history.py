@@ -25,7 +25,10 @@ MOST_SHOWN = 5
 
 @dataclass(frozen=True)
 class Effect:
-    """Change rows of this `type` in the service's database whose `field` is `value`; `each` of them make one effect."""
+    """Change rows of this `type` in the service's database whose `field` is `value`; `each` of them make one effect.
+
+    With the type `saga <name>` it is the sagas of the record whose id is the value.
+    """
 
     service: str
     type: str

@@ -205,9 +205,9 @@ def kill_import(run: Run) -> None:
     importing.kill()
     importing.wait()
     half = orders()
-    run.stack.kill("sales-rpc")
-    run.stack.kill("customer")
-    run.await_recovery(limit=10)
+    run.kill("sales-rpc")
+    run.kill("customer")
+    run.await_recovery()
     run.stack.command(*arguments, timeout=400)
     said = run.stack.command(*arguments, timeout=400)
     if "Nothing changed" not in said:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 import re
-from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +19,8 @@ broken. *attempts* are writes with a key of their own; *acknowledged* were answe
 over; *ok* have exactly one effect; *lost* were acknowledged and have none; *duplicated* have more than one; *recovered*
 had an unknown outcome and turned out to have happened, once, when the same key was repeated; *unexpected* is everything
 else: an effect without an acknowledgement, an answer after more than 10 s, an answer that no fault excuses. *recovery*
-is the slowest return to answering after a broken part was back (for a killed process: after it was started again).
+is the slowest return to answering after a broken part was back (a killed process: after its successor said that it
+lives; starting an interpreter takes the seconds that the machine has for it).
 `guanxi check` was clean after every row without a remark.
 
 | Fault | | Variant | attempts | acknowledged | ok | lost | duplicated | recovered | unexpected | recovery | Run |
@@ -28,16 +28,15 @@ is the slowest return to answering after a broken part was back (for a killed pr
 """
 
 
-def write(reports: Sequence[Report], *, commit: str, rate: float, long: bool, servers: str) -> None:
-    """Put the rows of these reports in the place of older ones of the same fault and variant."""
+def write(report: Report, *, commit: str, rate: float, long: bool, servers: str) -> None:
+    """Put the row of this report in the place of an older one of the same fault and variant."""
     rows = {}
     if PLACE.exists():
         for line in PLACE.read_text().splitlines():
             if found := re.match(r"\| (F\d+|campaign) \| .*? \| (short|long) \|", line):
                 rows[found[1], found[2]] = line
     variant = "long" if long else "short"
-    for report in reports:
-        rows[report.fault.name, variant] = _row(report, commit, rate, variant)
+    rows[report.fault.name, variant] = _row(report, commit, rate, variant)
     ordered = sorted(rows.items(), key=lambda item: (int(re.sub(r"\D", "", item[0][0]) or 99), item[0][1]))
     table = "".join(line + "\n" for _, line in ordered)
     PLACE.write_text(f"{HEAD}{table}\nThe last run was on {servers}, {_libraries()}.\n")

@@ -143,6 +143,10 @@ def show(report: Report) -> None:
         print(f"     {line}" + (f" ({times} times)" if times > 1 else ""), flush=True)
 
 
+def commit() -> str:
+    return subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
+
+
 def main(chosen: list[str]) -> int:
     unknown = [name for name in chosen if name not in FAULTS]
     if unknown:
@@ -157,14 +161,12 @@ def main(chosen: list[str]) -> int:
         for name in chosen or FAULTS:
             reports.append(run_fault(stack, tenants, FAULTS[name], seed=seed, rate=rate, long=long))
             show(reports[-1])
+            if os.environ.get("CI") != "true":
+                results.write(reports[-1], commit=commit(), rate=rate, long=long, servers=stack.servers())
         if not all(report.clean for report in reports):
             keep = Path(os.environ.get("HISTORY") or tempfile.gettempdir()) / "faults-processes.log"
             keep.write_bytes((Path(folder) / "processes.log").read_bytes())
             print(f"what the processes said is in {keep}")
-        servers = stack.servers()
-    if os.environ.get("CI") != "true":
-        commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
-        results.write(reports, commit=commit, rate=rate, long=long, servers=servers)
     return 0 if all(report.clean for report in reports) else 1
 
 

@@ -168,6 +168,12 @@ class Stack:
         for effect in wanted:
             groups.setdefault((effect.service, effect.type, effect.field), {})[effect.value] = effect
         for (service, kind, field), by_value in groups.items():
+            if kind.startswith("saga "):
+                statement = "SELECT record_id::text, count(*) FROM sagas WHERE name = %s GROUP BY 1"
+                for value, count in self.rows(service, statement, (kind.removeprefix("saga "),)):
+                    if value in by_value:
+                        found[by_value[value]] += count
+                continue
             column = "record_id::text" if field == "id" else "snapshot ->> %s"
             parameters = (kind,) if field == "id" else (field, kind)
             changed = "" if not kind.endswith(".updated") else f" AND changed ? '{field}'"
@@ -225,6 +231,18 @@ class Stack:
             with suppress(psutil.NoSuchProcess):
                 one.send_signal(signal.SIGKILL)
         until(lambda: self.pid(name) not in (None, pid), 60, what=f"{name} was started again")
+
+    def terminate(self, name: str) -> float:
+        """SIGTERM, as a roll-out sends it. Returns the seconds until the process had ended."""
+        pid = self.pid(name)
+        assert pid is not None, f"{name} does not run"
+        self.killed[name] += 1
+        began = time.monotonic()
+        os.kill(pid, signal.SIGTERM)
+        until(lambda: self.pid(name) != pid, 60, what=f"{name} has ended")
+        seconds = time.monotonic() - began
+        until(lambda: self.pid(name) is not None, 60, what=f"{name} was started again")
+        return seconds
 
     def signal(self, name: str, number: int) -> None:
         pid = self.pid(name)

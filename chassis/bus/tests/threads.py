@@ -57,7 +57,7 @@ def late(transport, service):
 
 
 def published(transport, service):
-    batch = [Outgoing("guanxi.commands", name, "1", b"{}") for name in (service, "nobody")]
+    batch = [Outgoing("guanxi.commands", name, f"to {name}", b"{}") for name in (service, "nobody")]
     return {"outcomes": [outcome.value for outcome in transport.publisher().publish(batch)]}
 
 
