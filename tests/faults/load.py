@@ -138,7 +138,7 @@ class Load:
 
     def _ship(self, tenant: Tenant, chance: random.Random) -> None:
         if order_id := _ripe(tenant.placed):
-            # What 202 promises is that somebody sees to it; where stock does not answer in time, the order stays as it was.
+            # What 202 promises is that it is seen to; where stock does not answer in time, the order stays as it was.
             effect = Effect("sales", "saga ship_order", "id", order_id)
             if self._write(tenant, chance, "ship order", "POST", f"/v1/orders/{order_id}/ship", {}, effect):
                 tenant.shipped.append((time.monotonic() + RIPE, order_id))

@@ -32,7 +32,7 @@ class _Pair:
     def __init__(self, proxy: Proxy, client: asyncio.StreamWriter) -> None:
         self._proxy, self.client = proxy, client
         self.server: asyncio.StreamWriter | None = None
-        self.swallowed = False
+        self.swallowed = self.ended = False
 
     async def run(self, reader: asyncio.StreamReader) -> None:
         while self._proxy.mode == "black-hole":
@@ -56,13 +56,14 @@ class _Pair:
                 await asyncio.sleep(self._proxy.delay)
             if self._proxy.mode == "black-hole":
                 self.swallowed = True
-            elif not (answers and self._proxy.mode == "half-close"):
+            elif not (answers and self.ended):
                 writer.write(piece)
                 await writer.drain()
-        if self._proxy.mode != "black-hole" and writer.can_write_eof():
+        if self._proxy.mode != "black-hole" and not (answers and self.ended) and writer.can_write_eof():
             writer.write_eof()
 
     def end_answers(self) -> None:
+        self.ended = True
         with suppress(OSError):
             self.client.write_eof()
 
