@@ -18,7 +18,6 @@ SPECIAL: dict[tuple[str, str], Any] = {
     ("marketing.point-entry", "points"): 5,
     ("identity.custom-field", "applies_to"): "accounts",
     ("identity.custom-field", "name"): lambda: f"x{new_id().replace('-', '')}",
-    ("notify.webhook", "url"): "https://hooks.example.com/tea",
     ("service.contract", "ends_on"): "2027-11-23",
 }
 
