@@ -1,0 +1,240 @@
+"""The flows whose every step is died at: what a client asks for, one function a stage.
+
+A stage begins in a copy of the quiet state that the stage before it has left, and ends when nothing is left to happen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from chassis.context import Context
+from chassis.ids import new_id
+from chassis.testing import Suite
+from contracts.fields import instant
+from tests.crash.world import Stage, World
+
+JSON = dict[str, Any]
+
+
+def furnish(suite: Suite) -> dict[str, str]:
+    """A tenant with somebody who sells, customers, tea in stock, and quiet queues. Returns ids by name."""
+    provision = {"slug": f"p-{new_id()[-12:]}", "name": "Tea", "email": "ida@tea.example", "password": "long enough pw"}
+    operator = Context(tenant=new_id(), actor="service:operator")
+    made = suite.call("identity", "identity.provision", provision, context=operator)
+    suite.tenant, suite.user_id = made["tenant_id"], made["user_id"]
+    suite.settle()
+    known = {"tenant": suite.tenant, "user": suite.user_id}
+    known["colleague"] = suite.create("identity.user", {"name": "Bo", "email": "bo@tea.example"})["id"]
+    known["account"] = suite.create("customer.account", {"name": "Alfreds"})["id"]
+    limit = {"amount": "20.00", "currency": "USD"}
+    known["limited"] = suite.create("customer.account", {"name": "Small", "credit_limit": limit})["id"]
+    price = {"amount": "4.995", "currency": "USD"}
+    for name, stock in (("tea", "100"), ("rare", "2")):
+        known[name] = suite.create("inventory.product", {"name": name, "sku": name.upper(), "price": price})["id"]
+        move = {"kind": "receipt", "product_id": known[name], "quantity": stock, "reason": "Opening stock"}
+        suite.create("inventory.stock-move", move)
+    known["campaign"] = suite.create("marketing.campaign", {"name": "Spring"})["id"]
+    suite.settle()
+    assert not suite.dead()
+    return known
+
+
+def _draft(world: World, product: str = "tea", quantity: str = "3", account: str = "account") -> str:
+    order = world.create(
+        "sales.order",
+        {
+            "account_id": world.known[account],
+            "currency": "USD",
+            "ordered_on": "2026-03-02",
+            "lines": [{"product_id": world.known[product], "quantity": quantity, "tax_rate": "19"}],
+        },
+    )
+    world.known["order"] = str(order["id"])
+    return world.known["order"]
+
+
+def _status(world: World) -> str:
+    return str(world.find("sales", "SELECT status FROM orders WHERE tenant_id = %s ORDER BY id DESC LIMIT 1"))
+
+
+def draft(world: World) -> None:
+    _draft(world)
+
+
+def place(world: World) -> None:
+    world.do("sales.order", world.known["order"], "place", {})
+    world.settle()
+    assert _status(world) == "confirmed"
+
+
+def ship(world: World) -> None:
+    world.do("sales.order", world.known["order"], "ship", {})
+    world.settle()
+    assert _status(world) == "shipped"
+
+
+def _pay(world: World) -> None:
+    receivable = str(world.find("sales", "SELECT id FROM receivables WHERE tenant_id = %s ORDER BY id DESC LIMIT 1"))
+    owed = {"amount": "17.84", "currency": "USD"}
+    allocation = {"receivable_id": receivable, "amount": owed}
+    payment = {"account_id": world.known["account"], "amount": owed, "received_on": "2026-03-09", "reference": "wire"}
+    world.create("sales.payment", {**payment, "allocations": [allocation]})
+
+
+def pay(world: World) -> None:
+    _pay(world)
+    world.settle()
+    assert _status(world) == "completed"
+
+
+def refused_by_stock(world: World) -> None:
+    order = _draft(world, product="rare", quantity="3")
+    world.do("sales.order", order, "place", {})
+    world.settle()
+    assert _status(world) == "rejected"
+
+
+def refused_by_credit(world: World) -> None:
+    order = _draft(world, quantity="30", account="limited")
+    world.do("sales.order", order, "place", {})
+    world.settle()
+    assert _status(world) == "rejected"
+
+
+def cancel_confirmed(world: World) -> None:
+    world.do("sales.order", world.known["order"], "cancel", {"reason": "changed my mind"})
+
+
+def cancel_placed(world: World) -> None:
+    """The saga is under way; its undo follows its ask, or overtakes it."""
+    world.do("sales.order", world.known["order"], "place", {})
+    world.do("sales.order", world.known["order"], "cancel", {"reason": "changed my mind"})
+
+
+def ship_in_vain(world: World) -> None:
+    """Inventory is away for longer than the saga waits; when it is back, it finds the ask and its undo."""
+    world.away = {"inventory"}
+    world.do("sales.order", world.known["order"], "ship", {})
+    world.settle(waiting=False)
+    world.forward(seconds=21)
+    world.settle(waiting=False)
+    world.away = set()
+    world.settle()
+    assert _status(world) == "confirmed"
+
+
+def points_given_back(world: World) -> None:
+    """A paid order earns points; cancelled before it is shipped, it gives them back."""
+    _pay(world)
+    world.settle()
+    world.do("sales.order", world.known["order"], "cancel", {"reason": "not delivered"})
+    world.settle()
+    assert world.find("marketing", "SELECT sum(points) FROM point_entries WHERE tenant_id = %s") == 0
+
+
+def overdue(world: World) -> None:
+    world.forward(days=32)
+
+
+def qualified(world: World) -> None:
+    lead = world.create("marketing.lead", {"name": "Wu", "company": "Wu & Co", "campaign_id": world.known["campaign"]})
+    world.known["lead"] = str(lead["id"])
+    world.do("marketing.lead", world.known["lead"], "qualify")
+
+
+def convert(world: World) -> None:
+    world.do("marketing.lead", world.known["lead"], "convert", {})
+    world.settle()
+    assert world.find("marketing", "SELECT status FROM leads WHERE tenant_id = %s") == "converted"
+
+
+def convert_in_vain(world: World) -> None:
+    """Sales is away for longer than the saga waits: what customer has made is taken back."""
+    world.away = {"sales"}
+    world.do("marketing.lead", world.known["lead"], "convert", {})
+    world.settle(waiting=False)
+    world.forward(seconds=21)
+    world.settle(waiting=False)
+    world.away = set()
+    world.settle()
+    assert world.find("marketing", "SELECT status FROM leads WHERE tenant_id = %s") == "qualified"
+
+
+def reminder(world: World) -> None:
+    """An alarm that is set, moved, and rings."""
+    first, second = (instant(world.now(minutes=minutes)) for minutes in (30, 60))
+    planned = {"subject": "Call Alfreds", "account_id": world.known["account"], "remind_at": first}
+    activity = world.create("customer.activity", planned)
+    world.update("customer.activity", activity["id"], {"remind_at": second})
+    world.settle()
+    world.forward(minutes=61)
+    world.settle()
+    world.do("customer.activity", activity["id"], "complete", {"outcome": "They buy."})
+
+
+def told(world: World) -> None:
+    """The other events that somebody is told about, each with its e-mail."""
+    contact = world.create("customer.contact", {"name": "Ana", "account_id": world.known["account"]})
+    world.create("customer.interaction", {"summary": "Ana called", "account_id": contact["account_id"]})
+    world.do("customer.account", world.known["account"], "transfer", {"owner_id": world.known["colleague"]})
+    request = world.create("service.request", {"subject": "Late", "account_id": world.known["account"]})
+    world.do("service.request", request["id"], "assign", {"owner_id": world.known["colleague"]})
+    world.do("marketing.campaign", world.known["campaign"], "launch")
+
+
+def new_tenant(world: World) -> None:
+    """The event by which the services furnish a tenant that identity has made."""
+    kind, tenant_id = "identity.tenant.created", world.tenant
+    document = {
+        "specversion": "1.0",
+        "id": new_id(),
+        "source": "/identity",
+        "type": kind,
+        "subject": f"tenant/{tenant_id}",
+        "time": instant(world.now()),
+        "tenant": tenant_id,
+        "actor": "service:identity",
+        "version": 1,
+        "correlationid": new_id(),
+        "causationid": "",
+        "data": {
+            "id": tenant_id,
+            "version": 1,
+            "slug": "tea",
+            "name": "Tea",
+            "owner_id": None,
+            "team_id": None,
+            "deleted_at": None,
+            "changed": [],
+            "previous": {},
+        },
+    }
+    world.inject("identity.events", kind, document)
+
+
+@dataclass(frozen=True)
+class Flow:
+    """Stages, of which the first `given` only lead up to what is examined. `furnished` false: in an empty tenant."""
+
+    name: str
+    stages: tuple[Stage, ...]
+    given: int = 0
+    furnished: bool = True
+
+
+FLOWS = (
+    Flow("order placed, confirmed, shipped, paid, completed", (draft, place, ship, pay)),
+    Flow("order refused by stock", (refused_by_stock,)),
+    Flow("order refused by credit", (refused_by_credit,)),
+    Flow("order cancelled when confirmed", (draft, place, cancel_confirmed), given=2),
+    Flow("order cancelled while its saga runs", (draft, cancel_placed), given=1),
+    Flow("shipping times out", (draft, place, ship_in_vain), given=2),
+    Flow("points given back", (draft, place, points_given_back), given=2),
+    Flow("receivable overdue", (draft, place, overdue), given=2),
+    Flow("lead converted", (qualified, convert)),
+    Flow("conversion times out", (qualified, convert_in_vain), given=1),
+    Flow("reminder", (reminder,)),
+    Flow("people told", (told,)),
+    Flow("tenant furnished", (new_tenant,), furnished=False),
+)
