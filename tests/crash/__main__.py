@@ -35,18 +35,18 @@ def main() -> int:
         server = Postgres(Path(folder), max_connections=200)
         try:
             prepare_templates(server.start())
-            workers = [
-                subprocess.Popen(
-                    [sys.executable, "-m", "tests.crash", server.url, str(number)], stdout=subprocess.PIPE, text=True
-                )
-                for number in range(WORKERS)
-            ]
-            told = [[json.loads(line) for line in worker.communicate()[0].splitlines()] for worker in workers]
-            failed = any(worker.returncode for worker in workers)
+            # Into files: a pipe that nobody reads yet would stop its writer.
+            outputs = [Path(folder, f"worker-{number}") for number in range(WORKERS)]
+            workers = []
+            for number, output in enumerate(outputs):
+                command = [sys.executable, "-m", "tests.crash", server.url, str(number)]
+                workers.append(subprocess.Popen(command, stdout=output.open("w")))
+            codes = [worker.wait() for worker in workers]
+            told = [[json.loads(line) for line in output.read_text().splitlines()] for output in outputs]
         finally:
             server.stop()
             server.remove()
-    if failed:
+    if any(codes):
         print("a worker ended before its end")
         return 1
     return report(told, time.monotonic() - began)

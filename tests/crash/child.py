@@ -58,10 +58,11 @@ class Mortal:
         return self._seen
 
     def step(self, kind: str, label: str) -> None:
+        told = f"{kind} {steps.readable(label)}"
         if len(self._seen) == self._last:
-            self._pipeline.connection.send(("dying", f"{kind} {label}"))
+            self._pipeline.connection.send(("dying", told))
             os.kill(os.getpid(), signal.SIGKILL)
-        self._seen.append(f"{kind} {label}")
+        self._seen.append(told)
 
 
 class Child:

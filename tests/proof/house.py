@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from chassis import relay
 from chassis.bus.handling import handle, handle_batch
-from chassis.bus.ports import Outcome, Outgoing
+from chassis.bus.ports import Endpoint, Outcome, Outgoing
 from chassis.bus.wire import decode, encode
 from chassis.context import Signer
 from chassis.service import Runtime
@@ -21,12 +21,16 @@ from tests.proof import steps
 JSON = dict[str, Any]
 
 
+def morning() -> dt.datetime:
+    """Today at ten, so that no run crosses midnight."""
+    return dt.datetime.now(dt.UTC).replace(hour=10, minute=0, second=0, microsecond=0)
+
+
 class Clock:
     """Stands where it is put and goes on by a microsecond each time that it is asked."""
 
     def __init__(self) -> None:
-        self.at = dt.datetime.now(dt.UTC).replace(hour=10, minute=0, second=0, microsecond=0)
-        self.offset = dt.timedelta(0)
+        self.at = morning()
 
     def now(self) -> dt.datetime:
         self.at += dt.timedelta(microseconds=1)
@@ -82,15 +86,21 @@ class House:
     def __init__(self, databases: Databases, services: Iterable[str], clock: Clock, outside: Outside) -> None:
         registry.load()
         self.clock, self.signer, self.outside = clock, Signer(SECRET), outside
+        self._databases = databases
         self.runtimes: dict[str, Runtime] = {}
+        self.endpoints: dict[str, Endpoint] = {}
         for service in services:
-            definition = importlib.import_module(f"services.{service}.service").service
-            database = databases.open(service, clock)  # type: ignore[arg-type]
-            database.clock = clock
-            self.runtimes[service] = Runtime(definition, database, self.signer, self, clock)
-        self.endpoints = {name: runtime.endpoint() for name, runtime in self.runtimes.items()}
+            self.start(service)
         # The mail server is outside as well.
         mail.send = self._send  # type: ignore[assignment]
+
+    def start(self, service: str) -> None:
+        """Start a service, or start it anew with nothing in its memory."""
+        definition = importlib.import_module(f"services.{service}.service").service
+        database = self._databases.open(service, self.clock)  # type: ignore[arg-type]
+        database.clock = self.clock
+        self.runtimes[service] = Runtime(definition, database, self.signer, self, self.clock)
+        self.endpoints[service] = self.runtimes[service].endpoint()
 
     def _send(self, smtp: Any, message: Any) -> None:
         steps.reach("mail", str(message["Subject"]))

@@ -40,8 +40,13 @@ def watch(engine: Engine, service: str) -> None:
     class Cursor(psycopg2.extensions.cursor):  # type: ignore[misc]
         def execute(self, statement: Any, parameters: Any = None) -> None:
             text = statement.decode() if isinstance(statement, bytes) else str(statement)
-            if _listener is not None:
-                _listener("sql", f"{service}: {readable(text)}")
+            try:
+                reach("sql", f"{service}: {text}")
+            except BaseException:
+                # Whoever listens lets this client vanish: the server then ends its transaction.
+                if self.connection.info.transaction_status != psycopg2.extensions.TRANSACTION_STATUS_IDLE:
+                    super().execute("ROLLBACK")
+                raise
             if "INSERT INTO unsent" in text:
                 woken.add(service)
             super().execute(statement, parameters)
