@@ -213,11 +213,11 @@ class World:
             busy = [self._turn("keep_house", service) for service in self.house.runtimes]
             if any(done is None or done for done in busy):
                 continue
-            left, due = self._tenants.waiting(self.tenant)
+            left, due = self._tenants.waiting(self.tenant, self._now)
             if not left or not waiting:
                 return
             if due is not None:
-                self._now = max(self._now, due) + dt.timedelta(milliseconds=1)
+                self._now = due + dt.timedelta(milliseconds=1)
         raise NeverEnds(f"{left} rows still wait, the next until {due}")
 
     def _round(self) -> bool:

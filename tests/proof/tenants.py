@@ -65,12 +65,12 @@ class Tenants:
                 found += [(f"{service}.{name}", content) for name, content in cursor.fetchall()]
         return found
 
-    def waiting(self, tenant: str) -> tuple[int, dt.datetime | None]:
-        """How much of the tenant is not at its end, and when the first of it is due."""
+    def waiting(self, tenant: str, now: dt.datetime) -> tuple[int, dt.datetime | None]:
+        """How much of the tenant is not at its end, and when after now the next of it is due."""
         count, first = 0, None
         for connection in self._connections.values():
             with connection.cursor() as cursor:
-                cursor.execute("SELECT waiting, due FROM proof_waiting(%s)", (tenant,))
+                cursor.execute("SELECT waiting, due FROM proof_waiting(%s, %s)", (tenant, now))
                 waiting, due = cursor.fetchone()
             count += waiting
             first = min(filter(None, (first, due)), default=None)
@@ -130,7 +130,7 @@ def _prepare(cursor: Any, without: Collection[str]) -> None:
         f" $$ BEGIN {' '.join(copies)} END $$;"
         "CREATE FUNCTION proof_rows(whose uuid) RETURNS TABLE (name text, content text) LANGUAGE plpgsql AS"
         f" $$ BEGIN {' '.join(f'RETURN QUERY {read};' for read in reads)} END $$;"
-        "CREATE FUNCTION proof_waiting(whose uuid) RETURNS TABLE (waiting bigint, due timestamptz)"
+        "CREATE FUNCTION proof_waiting(whose uuid, now timestamptz) RETURNS TABLE (waiting bigint, due timestamptz)"
         " LANGUAGE sql AS"
-        f" $$ SELECT count(*), min(w.due) FROM ({' UNION ALL '.join(waits)}) AS w $$"
+        f" $$ SELECT count(*), min(w.due) FILTER (WHERE w.due > now) FROM ({' UNION ALL '.join(waits)}) AS w $$"
     )

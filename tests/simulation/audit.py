@@ -48,11 +48,12 @@ class Audit:
         told: list[str] = []
         for service, enter in (("inventory", books.inventory), ("sales", books.sales), ("marketing", None)):
             last: dict[str, int] = {}
-            # One transaction follows the other here, so their numbers are the order of their commits.
+            # One transaction follows the other here, so their numbers are the order of their commits; within one it is
+            # the order of the ids, as the clock goes on in it. Over all, clocks tell nothing.
             for event, record, kind, version, now in self._ask(
                 service,
                 "SELECT id::text, record_id::text, type, version, snapshot FROM changes WHERE tenant_id = %s"
-                " ORDER BY xmin::text::bigint, at",
+                " ORDER BY xmin::text::bigint, id",
             ):
                 told.append(event)
                 before = last.get(record, version - 1)

@@ -97,24 +97,26 @@ class Books:
         if status in ("draft", "placed"):
             total = sum((self._line(line) for line in now["lines"]), Decimal(0))
             require(Decimal(now["total"]["amount"]) == total, f"an order of {total} costs {now['total']}")
-        if status == "confirmed":
-            require(self._credit_for(now), "an order was confirmed beyond the credit limit")
-        if status == "rejected" and now["reason"] == "credit":
-            require(not self._credit_for(now), "an order was refused credit that there was")
         require(status != "rejected" or now["reason"] in ("stock", "credit", "timeout"), f"rejected: {now['reason']}")
         order.update(status=status, total=Decimal(now["total"]["amount"]), account=now["account_id"])
-        order["reason"] = now["reason"]
-        order["net"] = Decimal(now["net"]["amount"])
+        order.update(reason=now["reason"], net=Decimal(now["net"]["amount"]))
+        if status == "confirmed":
+            require(self._credit_for(order), "an order was confirmed beyond the credit limit")
+        if status == "placed":
+            order["short"] = not self._credit_for(order)
+        if status == "rejected" and now["reason"] == "credit":
+            # It was refused before its stock was given back, and somebody may have paid meanwhile.
+            require(order["short"], "an order was refused credit that there was all the time")
 
     @staticmethod
     def _line(line: JSON) -> Decimal:
         net = cents(Decimal(line["quantity"]) * Decimal(line["unit_price"]["amount"]))
         return net + cents(net * Decimal(line["tax_rate"]) / 100)
 
-    def _credit_for(self, now: JSON) -> bool:
-        limit = self._limits.get(now["account_id"])
-        owed = sum((each["open"] for each in self.owed.values() if each["account"] == now["account_id"]), Decimal(0))
-        return limit is None or owed + Decimal(now["total"]["amount"]) <= limit
+    def _credit_for(self, order: JSON) -> bool:
+        limit, account = self._limits.get(order["account"]), order["account"]
+        owed = sum((each["open"] for each in self.owed.values() if each["account"] == account), Decimal(0))
+        return limit is None or owed + order["total"] <= limit
 
     def _opened(self, now: JSON) -> None:
         order = self.orders[now["order_id"]]
@@ -127,6 +129,9 @@ class Books:
             "status": "open",
             "points": int(order["net"]),
         }
+        for other in self.orders.values():
+            if other["status"] == "placed" and not self._credit_for(other):
+                other["short"] = True
 
     def _paid(self, now: JSON) -> None:
         self.payments.append(now)

@@ -92,10 +92,10 @@ def _repeatable(salt: str, clock: Clock) -> Iterator[None]:
     def next_id() -> uuid.UUID:
         nonlocal made
         made += 1
-        digest = int.from_bytes(hashlib.sha256(f"{salt}/{made}".encode()).digest()[:9], "big")
+        digest = int.from_bytes(hashlib.sha256(f"{salt}/{made}".encode()).digest()[:6], "big")
         milliseconds = int(clock.at.timestamp() * 1000)
         # As uuid7 does: the time, then what grows within it, then chance.
-        value = (milliseconds << 80) | (7 << 76) | ((made & 0xFFF) << 64) | (2 << 62) | (digest >> 10)
+        value = (milliseconds << 80) | (7 << 76) | ((made >> 8) << 64) | (2 << 62) | ((made & 0xFF) << 54) | digest
         return uuid.UUID(int=value)
 
     original, ids.uuid7 = ids.uuid7, next_id
@@ -129,6 +129,7 @@ class Simulation:
         self._names: dict[str, str] = {}
         self._stirring: set[str] = set()
         self._left: int | None = None
+        self._dead = False
         self._tenants.clear()
         self._tenants.copy(known["tenant"], self.tenant)
 
@@ -154,10 +155,13 @@ class Simulation:
     # --- the scheduler
 
     def _step(self, kind: str, label: str) -> None:
+        if self._dead:
+            # What a handler still wants to do while it is unwound, a dead one does not.
+            raise Crash
         if self._left is None:
             return
         if self._left == 0:
-            self._left = None
+            self._dead = True
             self._say(f"    died before: {kind} {steps.readable(label)}")
             raise Crash
         self._left -= 1
@@ -197,6 +201,7 @@ class Simulation:
         try:
             return action()
         except Crash:
+            self._dead = False
             self.house.start(service)
             self._stirring.add(service)
             for client in self._clients:
@@ -205,7 +210,7 @@ class Simulation:
                     client.current.arriving = 0
             return None
         finally:
-            self._left = None
+            self._left, self._dead = None, False
             self._stirring |= steps.woken
             steps.woken.clear()
 
@@ -316,11 +321,11 @@ class Simulation:
             if sum([self.house.keep_house(service) for service in TAKING_PART]):
                 self._stirring |= set(TAKING_PART)
                 continue
-            waiting, due = self._tenants.waiting(self.tenant)
+            waiting, due = self._tenants.waiting(self.tenant, self.house.clock.at)
             if not waiting:
                 return
             if due is not None:
-                self.house.clock.at = max(self.house.clock.at, due) + dt.timedelta(milliseconds=1)
+                self.house.clock.at = due + dt.timedelta(milliseconds=1)
         raise Broken(f"{waiting} rows still wait")
 
     def _round(self) -> bool:
