@@ -15,7 +15,7 @@ DEV := .venv/.dev
 export GUANXI_SHARED_DATA ?= $(abspath ../shared/data)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv run test test-faults lint fmt contracts lock bench bench-dedupe fuzz
+.PHONY: help venv run test test-crash simulate test-faults lint fmt contracts lock bench bench-dedupe fuzz
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -42,6 +42,12 @@ run: $(RUNTIME) ## start the whole suite with demo data in one process
 
 test: lint ## lint, then every test; ONLY=services/sales for some
 	$(BIN)/python -m tests.run $(ONLY)
+
+test-crash: $(DEV) ## kill the suite at every step of every flow and compare the ends; LONG=1 for all pairs of the order flow
+	$(BIN)/python -m tests.crash
+
+simulate: $(DEV) ## SEEDS (2000) simulations with faults against books kept by hand, from START (0); SEED=7 plays one aloud
+	$(BIN)/python -m tests.simulation
 
 test-faults: $(DEV) ## break servers, links and processes under load; FAULTS="F1 F9" for some, LONG=1, SEED, RATE; writes tests/faults/results.md
 	$(BIN)/python -m tests.faults.run $(FAULTS)
