@@ -183,34 +183,35 @@ def told(world: World) -> None:
     world.do("marketing.campaign", world.known["campaign"], "launch")
 
 
-def new_tenant(world: World) -> None:
-    """The event by which the services furnish a tenant that identity has made."""
-    kind, tenant_id = "identity.tenant.created", world.tenant
+def _event(world: World, kind: str, record_id: str, **data: Any) -> None:
+    """An event whose sender takes no part in a flow."""
+    service, record, _ = kind.split(".")
+    common = {"owner_id": None, "team_id": None, "deleted_at": None, "changed": [], "previous": {}}
     document = {
         "specversion": "1.0",
         "id": new_id(),
-        "source": "/identity",
+        "source": f"/{service}",
         "type": kind,
-        "subject": f"tenant/{tenant_id}",
+        "subject": f"{record}/{record_id}",
         "time": instant(world.now()),
-        "tenant": tenant_id,
-        "actor": "service:identity",
+        "tenant": world.tenant,
+        "actor": f"service:{service}",
         "version": 1,
         "correlationid": new_id(),
         "causationid": "",
-        "data": {
-            "id": tenant_id,
-            "version": 1,
-            "slug": "tea",
-            "name": "Tea",
-            "owner_id": None,
-            "team_id": None,
-            "deleted_at": None,
-            "changed": [],
-            "previous": {},
-        },
+        "data": {"id": record_id, "version": 1, **common, **data},
     }
-    world.inject("identity.events", kind, document)
+    world.inject(f"{service}.events", kind, document)
+
+
+def webhook_disabled(world: World) -> None:
+    reason = {"disabled_reason": "410"}
+    _event(world, "notify.webhook.disabled", new_id(), name="Stock", user_id=world.known["colleague"], **reason)
+
+
+def new_tenant(world: World) -> None:
+    """The event by which the services furnish a tenant that identity has made."""
+    _event(world, "identity.tenant.created", world.tenant, slug="tea", name="Tea")
 
 
 @dataclass(frozen=True)
@@ -236,5 +237,6 @@ FLOWS = (
     Flow("conversion times out", (qualified, convert_in_vain), given=1),
     Flow("reminder", (reminder,)),
     Flow("people told", (told,)),
+    Flow("webhook disabled", (webhook_disabled,)),
     Flow("tenant furnished", (new_tenant,), furnished=False),
 )

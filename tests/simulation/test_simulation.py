@@ -48,7 +48,7 @@ def test_a_planted_bug_is_found(simulator: Simulator, bug: Any, monkeypatch: pyt
     for module, name in ((relay, "publish_once"), (inbox, "accept"), (inbox, "accept_all"), (idempotency, "keep")):
         monkeypatch.setattr(module, name, getattr(module, name))
     bug(simulator.house)
-    assert any(simulator.run(seed).wrong for seed in range(40))
+    assert any(simulator.run(seed).wrong for seed in range(200))
 
 
 @settings(
