@@ -197,8 +197,7 @@ class Simulation:
     def _alive(self, service: str, action: Callable[[], Any]) -> Any:
         """Let a service act; sometimes it dies of it. None when it did."""
         if not self._bus.kind and self._dice.random() > 0.88:
-            # Most actions are short, so early steps are the likelier ones.
-            self._left = self._dice.randint(0, self._dice.randint(1, LONGEST_ACTION))
+            self._left = self._dice.randint(0, LONGEST_ACTION)
         try:
             return action()
         except Crash:
