@@ -12,6 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md")])
 SETTINGS = (
+    "chassis/egress.py",
     "chassis/settings.py",
     "gateway/settings.py",
     "gateway/gunicorn_conf.py",
