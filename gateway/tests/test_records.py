@@ -286,3 +286,33 @@ def test_metadata_says_what_this_caller_may_do(client, bus):
     assert "accounts" in names
     assert client.simulate_get("/v1/metadata/unicorns").json["code"] == "not_found"
     assert not bus.asked()
+
+
+def test_merging_and_unmerging_are_accepted_and_say_where_they_are_told(client, bus):
+    other, accepted = (
+        ID.replace("0", "1"),
+        {"status": 202, "body": {"merge_id": ID}, "location": "/v1/accounts/x/merges"},
+    )
+    bus.answers["record.merge"] = bus.answers["record.unmerge"] = accepted
+    answer = client.simulate_post(f"/v1/accounts/{ID}/merge", json={"losers": [other], "choices": {"name": other}})
+    assert (answer.status_code, answer.headers["Location"], answer.json) == (
+        202,
+        "/v1/accounts/x/merges",
+        {"merge_id": ID},
+    )
+    data = {"losers": [other], "choices": {"name": other}}
+    assert bus.last["params"] == {"record": "customer.account", "id": ID, "data": data}
+    assert client.simulate_post(f"/v1/accounts/{ID}/unmerge").status_code == 202
+    assert bus.last["params"] == {"record": "customer.account", "id": ID, "data": {}}
+    for body in ({}, {"losers": "all"}, {"losers": [other], "more": 1}):
+        assert client.simulate_post(f"/v1/accounts/{ID}/merge", json=body).status_code == 422
+    assert client.simulate_post(f"/v1/orders/{ID}/merge", json={"losers": [other]}).status_code == 404
+
+
+def test_what_is_asked_of_a_merged_id_is_asked_of_its_survivor(client, bus):
+    survivor = ID.replace("0", "1")
+    extra = {"id": survivor, "merged_id": ID, "location": f"/v1/accounts/{survivor}"}
+    bus.answers["record.query"] = Problem(308, "merged", "Merged into another.", extra=extra)
+    answer = client.simulate_get(f"/v1/accounts/{ID}/overview")
+    assert (answer.status_code, answer.headers["Location"]) == (308, f"/v1/accounts/{survivor}/overview")
+    assert answer.headers["Cache-Control"] == "no-store"
