@@ -15,7 +15,7 @@ DEV := .venv/.dev
 export GUANXI_SHARED_DATA ?= $(abspath ../shared/data)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv run test test-crash simulate test-faults lint fmt contracts lock bench bench-dedupe fuzz
+.PHONY: help venv run test test-crash simulate test-faults lint fmt contracts lock bench bench-dedupe bench-import fuzz
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -74,6 +74,9 @@ bench: $(DEV) ## measure the real stack beside the raw limits of this machine; w
 
 bench-dedupe: $(DEV) ## quality of duplicate candidates on the labelled sets in DATA; writes bench/dedupe.md
 	$(BIN)/python -m bench.dedupe
+
+bench-import: $(DEV) ## measure imports: rows a second, memory, and all of Online Retail; writes bench/imports.md
+	$(BIN)/python -m bench.imports
 
 fuzz: $(DEV) ## generated requests to every operation, EXAMPLES (50) of each, made from SEED
 	EXAMPLES=$(or $(EXAMPLES),50) $(BIN)/python -m pytest tests/security/test_fuzz.py

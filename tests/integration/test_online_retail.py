@@ -2,71 +2,25 @@
 
 from __future__ import annotations
 
-import csv
-import gzip
 import os
-from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from contracts.registry import registry
 from suite import online_retail
+from tests.integration.retail import Direct, expected_of
 
 DATA = Path(os.environ.get("GUANXI_SHARED_DATA", Path(__file__).parents[3] / "shared" / "data"))
 FILE = DATA / "online-retail" / "online_retail.csv.gz"
 LINES = 10_000
-CENT = Decimal("0.01")
-JSON = dict[str, Any]
-
-
-class Direct:
-    """The import API without HTTP: files go into the blobs, jobs run at once."""
-
-    def __init__(self, suite: Any) -> None:
-        self.suite = suite
-
-    def request(self, method: str, path: str, body: Any = None, *, key: str | None = None) -> Any:
-        if path.startswith("/v1/jobs/"):
-            service, _, job_id = path.removeprefix("/v1/jobs/").partition("-")
-            return self.suite.call(service, "job.get", {"id": job_id})
-        record = registry.collections[path.split("/")[2]]
-        params = {"record": record.record_name, "name": path.rsplit("/", 1)[1], "mapping": body}
-        return self.suite.call(record.service, "import.save_mapping", params)
-
-    def upload(self, path: str, file: Any, media_type: str, *, key: str, query: JSON) -> Any:
-        record = registry.collections[path.split("/")[2]]
-        blob = self.suite.blobs.of(record.service, self.suite.tenant).put(file)
-        params = {"record": record.record_name, "blob": blob.key, "format": "csv", "saved": query.get("mapping")}
-        params |= {"mode": query["mode"], "match": query["match"]}
-        job = self.suite.call(record.service, "record.import", params)
-        self.suite.run_jobs(record.service)
-        return job
-
-
-def _expected() -> JSON:
-    """The file by itself: counts, and nets rounded line by line."""
-    with gzip.open(FILE, "rt", encoding="utf-8", newline="") as text:
-        rows = [row for row, _ in zip(csv.DictReader(text), range(LINES), strict=False)]
-    found: JSON = {"orders": {}, "credit-notes": {}}
-    for row in rows:
-        value = Decimal(row["Quantity"]) * Decimal(row["UnitPrice"])
-        kind = "credit-notes" if row["Quantity"].startswith("-") or row["UnitPrice"].startswith("-") else "orders"
-        document = found[kind].setdefault(row["InvoiceNo"], [0, Decimal(0)])
-        document[0] += 1
-        document[1] += abs(value).quantize(CENT, ROUND_HALF_UP)
-    found["accounts"] = {row["CustomerID"] for row in rows}
-    found["products"] = {row["StockCode"] for row in rows}
-    found["prices"] = sorted({Decimal(row["UnitPrice"]).copy_abs() for row in rows})
-    return found
 
 
 @pytest.mark.skipif(not FILE.exists(), reason=f"NOT CHECKED: the Online Retail data is not at {FILE}")
 def test_every_line_of_online_retail_becomes_what_it_is_and_a_second_import_changes_nothing(suite_of: Any) -> None:
     suite = suite_of("customer", "inventory", "sales")
     report = online_retail.run(Direct(suite), FILE, lambda *_: None, most=LINES)
-    expected = _expected()
+    expected = expected_of(FILE, LINES)
     assert report.lines == LINES
     assert {name: result["created"] for name, result in report.results.items()} == {
         name: len(expected[name]) for name in ("accounts", "products", "orders", "credit-notes")

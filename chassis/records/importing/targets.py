@@ -94,7 +94,9 @@ def names_of(record: type[Record]) -> Names:
     found: dict[str, Target] = {}
     computed = {name for name, field in record.declared().items() if field.computed and name not in _paths(record)}
     labels = {label for name in computed for label in record.declared()[name].label or ()}
-    reserved = frozenset(map(fold, computed | labels))
+    # Exports for machines write money as two columns.
+    halves = {f"{name}.{half}" for name in computed for half in ("amount", "currency")}
+    reserved = frozenset(map(fold, computed | labels | halves))
     for target in _paths(record).values():
         found[fold(target.path)] = target
     for weaker in (_spoken, _labels, _inside):
