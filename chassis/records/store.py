@@ -168,7 +168,7 @@ class Store(Generic[S]):
 
     def create(self, work: Work, data: JSON, *, record_id: str | None = None) -> S:
         """A new record from its request body; its owner is the acting user unless the body names another."""
-        self._refuse_masked(work, data)
+        self.refuse_masked(work, data)
         entity = self.prepare(work, self.load(data))
         references.look_ahead(work, [entity])
         event = self.begin(work, entity)
@@ -224,7 +224,7 @@ class Store(Generic[S]):
         """Apply a merge patch to a locked record that the principal may update. False: nothing was different."""
         for rule in self.guarding:
             rule(entity, work)
-        self._refuse_masked(work, patch)
+        self.refuse_masked(work, patch)
         patch = patching.check_version(work, entity, if_match, patch) or {}
         assert entity.was is not None
         values = self.load(patching.prepare(self.stored, entity.was, patch), partial=True)
@@ -287,7 +287,7 @@ class Store(Generic[S]):
         self.save(work, entity, event=contract.emits.name if contract.emits else None)
         return entity, contract
 
-    def _refuse_masked(self, work: Work, data: JSON) -> None:
+    def refuse_masked(self, work: Work, data: JSON) -> None:
         if work.context.masks:
             given = data.get("custom")
             named = {*data, *(f"custom.{name}" for name in (given if isinstance(given, dict) else ()))}

@@ -233,6 +233,31 @@ def test_json_lines_take_the_values_of_the_api(suite: Any) -> None:
     assert found["A"]["account_id"] == acme["id"] and found["B"]["birthday"] == "1980-12-31"
 
 
+def test_custom_fields_are_columns_by_name_and_label(suite_of: Any) -> None:
+    suite = suite_of("identity", "customer")
+    define(suite, "size", "number", label={"en": "Staff", "zh": "人数"})
+    define(suite, "vip", "boolean")
+    result = _import(suite, "name,人数,custom.vip\nA,12,是\nB,many,no\n")
+    assert _counts(result) == (1, 0, 0, 1) and result["errors"][0]["#reason"].startswith("custom.size: ")
+    assert suite.list(ACCOUNT)[0]["custom"] == {"size": "12", "vip": True}
+
+
+@pytest.mark.parametrize("form", ["csv", "xlsx", "jsonl"])
+def test_what_was_exported_and_comes_back_changes_nothing_until_it_differs(suite: Any, form: str) -> None:
+    for number in range(3):
+        suite.create(ACCOUNT, {"name": f'"N{number}', "notes": "a\r\nb", "external_ids": {"erp": f"={number}"}})
+    export = {"record": ACCOUNT, "format": form, "style": "machine"}
+    job_id = suite.call("customer", "record.export", export)["id"].partition("-")[2]
+    suite.run_jobs("customer")
+    entry = suite.call("customer", "job.file", {"id": job_id, "which": "result"})
+    raw = suite.blobs.of("customer", suite.tenant).open(entry["key"]).read()
+    assert _counts(_import(suite, raw, format=form, mode="upsert", match="id")) == (0, 0, 3, 0)
+    changed = suite.list(ACCOUNT)[0]
+    suite.update(ACCOUNT, changed["id"], {"notes": "other"})
+    assert _counts(_import(suite, raw, format=form, mode="upsert", match="id")) == (0, 1, 2, 0)
+    assert suite.get(ACCOUNT, changed["id"])["notes"] == changed["notes"]
+
+
 # --- killed and resumed
 
 

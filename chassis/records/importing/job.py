@@ -102,6 +102,8 @@ class Import:
 
     def _plan(self, source: reading.Source) -> Plan:
         self.columns = source.columns
+        with self.running.reading() as work:
+            known = self.running.runtime.definitions.fields(work, self.store.record.collection)
         return mapping.plan(
             self.store.record,
             source.columns,
@@ -109,6 +111,7 @@ class Import:
             match=self.params["match"],
             mode=self.params["mode"],
             zone=self.running.context().zone,
+            custom=known.active,
         )
 
     def _rows(self, source: reading.Source) -> Iterator[Row]:

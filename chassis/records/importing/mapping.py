@@ -6,7 +6,9 @@ column mapped to null is left out. `empty` is `keep` (an empty cell leaves the f
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
 
 from chassis.errors import invalid
@@ -119,13 +121,19 @@ def plan(
     match: str | None,
     mode: str,
     zone: str,
+    custom: Mapping[str, f.Field] = MappingProxyType({}),
 ) -> Plan:
-    """Match the columns of a file, or raise 422 that names what is wrong or missing. JSON Lines name their fields."""
+    """Match the columns of a file, or raise 422 that names what is wrong or missing. JSON Lines name their fields.
+
+    `custom` are the tenant's own fields: they go by `custom.<name>` and by their labels, and read cells as they say.
+    """
     check_fields(record, mapping, match)
     formats, given = mapping.get("formats") or {}, mapping.get("columns") or {}
     errors: dict[str, str] = {}
 
     def column(index: int | None, header: str, target: Target) -> Column:
+        if target.role == "custom" and (target.inner or "") in custom:
+            target = replace(target, field=custom[target.inner or ""])
         style, by = formats.get(target.path), None
         if target.reference is not None:
             style, by = None, style
@@ -135,6 +143,7 @@ def plan(
     unmatched, ignored, shared = [], [], list[tuple[int, str]]()
     formatted: dict[str, Column] = {}
     names = names_of(record)
+    own = {fold(label): f"custom.{name}" for name, one in custom.items() for label in (name, *(one.label or ()))}
     for header in given:
         if headers is not None and header not in headers:
             errors[f"mapping.columns.{header}"] = "The file has no such column."
@@ -144,6 +153,8 @@ def plan(
             target = target_of(record, path) if path else None
         else:
             target = target_of(record, header) or names.targets.get(fold(header))
+            if target is None and fold(header) in own and fold(header) not in names.written:
+                target = target_of(record, own[fold(header)])
         if target is not None:
             columns.append(column(index, header, target))
         elif header in given or header.startswith("#"):

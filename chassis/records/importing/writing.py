@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 
 from chassis.errors import Problem, conflict
 from chassis.ids import derived_id
-from chassis.permissions import covers, read_only, scope
+from chassis.permissions import covers, scope
 from chassis.records import patching
 from chassis.records.importing import lookup
 from chassis.records.importing.documents import Document
@@ -140,17 +140,8 @@ class Writer:
         self._attempt(work, items[half:], verdicts, effect)
 
     def _create(self, work: Work, items: list[tuple[Document, Any]]) -> list[Verdict]:
-        masked = read_only(work.context, self._store.name) if work.context.masks else frozenset()
         for document, _ in items:
-            custom = document.data.get("custom")
-            inner = {f"custom.{name}" for name in custom} if isinstance(custom, dict) else set()
-            if refused := sorted(masked & (document.data.keys() | inner)):
-                raise Problem(
-                    422,
-                    "field_read_only",
-                    "",
-                    errors=[{"field": refused[0], "message": "You may not write this field."}],
-                )
+            self._store.refuse_masked(work, document.data)
         rows = [(derived_id("import", self._job, str(document.line)), values) for document, values in items]
         create_all(work, self._store, rows)
         return [Verdict("created", [])] * len(items)
