@@ -17,6 +17,7 @@ SPECIAL: dict[tuple[str, str], Any] = {
     ("inventory.stock-move", "quantity"): "5",
     ("marketing.point-entry", "points"): 5,
     ("identity.custom-field", "applies_to"): "accounts",
+    ("identity.view", "applies_to"): "accounts",
     ("identity.custom-field", "name"): lambda: f"x{new_id().replace('-', '')}",
     ("service.contract", "ends_on"): "2027-11-23",
 }
