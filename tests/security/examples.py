@@ -77,6 +77,8 @@ class Examples:
             return next(iter(field.choices))
         if isinstance(field, f.Currency):
             return "USD"
+        if name == "about":
+            return f"account/{self.shop.account['id']}"
         if isinstance(field, f.Text):
             return f"{name} {new_id()}"[: field.max]
         if isinstance(field, f.Number):
