@@ -57,7 +57,7 @@ def _row(report: Report, commit: str, rate: float, variant: str) -> str:
         )
     )
     recovery = f"{max(report.recovery):.1f} s" if report.recovery else "–"
-    remark = "" if report.clean else f", **{len(report.surprises)} remarks**"
+    remark = "" if report.clean else f", **remarks: {len(report.surprises)}**"
     run = f"{commit}, seed {report.seed}, {rate:g}/s, {report.seconds:.0f} s{remark}"
     return f"| {report.fault.name} | {report.fault.says} | {variant} | {numbers} | {recovery} | {run} |"
 
