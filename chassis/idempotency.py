@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 JSON = dict[str, Any]
 KEPT_DAYS = 7
+TWICE = "pk_idempotency"
+"""The key's constraint, by which a second transaction for it fails."""
 GENERATED_KEPT_MINUTES = 60
 """Long past every deadline, after which no redelivered request runs any more."""
 
@@ -70,8 +72,12 @@ def recall(work: Work, route: str, key: str, params: JSON) -> JSON | None:
     return None
 
 
-def keep(work: Work, route: str, key: str, params: JSON, answer: JSON) -> None:
-    work.sql(
+def keep(work: Work, route: str, key: str, params: JSON, answer: JSON, *, later: bool = False) -> None:
+    """Keep an answer of success; `later` saves the round trip, so that a twin shows only at the commit (`TWICE`)."""
+    write = work.later if later else work.sql
+    if not later:
+        work.flush()
+    write(
         "INSERT INTO idempotency (tenant_id, principal, route, key, body_hash, answer, at)"
         " VALUES (%s, %s, %s, %s, %s, %s, %s)",
         (work.tenant, work.context.actor, route, key, _hash(params), orjson.dumps(answer).decode(), work.now),

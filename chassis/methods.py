@@ -8,9 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy.exc import DBAPIError
+
 from chassis import idempotency, jobs, operators, repointing, saga_log
 from chassis.context import Context
+from chassis.database import constraint_of
 from chassis.errors import not_found
+from chassis.ids import GENERATED_KEY
 from chassis.records import bulkjobs, exporting, lists, merging, reading, writing
 from chassis.records.importing import requests as imports
 from chassis.records.store import Store
@@ -41,19 +45,27 @@ def run(runtime: Runtime, context: Context, request: JSON) -> JSON:
             return READS[method](work, runtime, params)
     if method not in WRITES:
         raise not_found("method")
-    key, route = request.get("key"), request.get("route") or method
-    with runtime.database.work(context) as work:
-        if key:
-            kept = idempotency.recall(work, route, key, params)
+    key: str | None = request.get("key")
+    route: str = request.get("route") or method
+    own_key = key is not None and key.startswith(GENERATED_KEY)
+    try:
+        with runtime.database.work(context) as work:
+            kept = idempotency.recall(work, route, key, params) if key and not own_key else None
             if kept is not None:
                 return kept
-        answer = WRITES[method](work, runtime, params)
-        if key:
-            work.flush()
-            idempotency.keep(work, route, key, params, answer)
-        if work.reveal:
-            answer = {**answer, "body": {**answer["body"], **work.reveal}}
-        return answer
+            answer = WRITES[method](work, runtime, params)
+            if key:
+                idempotency.keep(work, route, key, params, answer, later=own_key)
+            if work.reveal:
+                answer = {**answer, "body": {**answer["body"], **work.reveal}}
+            return answer
+    except DBAPIError as error:
+        if not own_key or constraint_of(error) != idempotency.TWICE:
+            raise
+    # The request came twice. A client's key is looked up first; this one almost never repeats, so its row rides on the
+    # commit, and the second transaction fails there, with everything it did.
+    with runtime.database.work(context) as work:
+        return idempotency.recall(work, route, key or "", params) or {}
 
 
 def store_of(runtime: Runtime, params: JSON, operation: str = "") -> Store[Any]:

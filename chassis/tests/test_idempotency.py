@@ -151,6 +151,17 @@ def test_every_kind_of_write_has_one_effect_under_one_key(suite: Any, kind: str)
         suite.request("customer", method, {**params, "if_match": "*"}, key="k")
 
 
+def test_a_request_that_the_broker_delivers_twice_at_once_has_one_effect(suite: Any) -> None:
+    """The gateway's own key is not looked up first: the second transaction fails at its commit, and answers as the
+    first did."""
+    from chassis.ids import GENERATED_KEY
+
+    key = f"{GENERATED_KEY}{new_id()}"
+    answers = at_once(*[lambda: _create(suite, "Twin", key=key)] * 4)
+    assert len({answer["body"]["id"] for answer in answers}) == 1
+    assert len(suite.list("customer.account", ["name", "eq", "Twin"])) == 1
+
+
 def test_keys_of_clients_are_kept_for_days_and_those_of_the_gateway_for_an_hour(suite: Any) -> None:
     from chassis.ids import GENERATED_KEY
 

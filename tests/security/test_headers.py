@@ -130,7 +130,7 @@ def test_a_foreign_origin_reads_nothing(shop: Shop, origin: str) -> None:
         shop.api.send("OPTIONS", "/v1/orders", headers=asked),
     ):
         assert not [name for name in answer.headers if name.startswith("access-control-")], answer.headers
-        assert answer.headers["vary"] == "Origin"
+        assert "Origin" in answer.headers["vary"].split(", ")
         assert answer.headers["cross-origin-resource-policy"] == "same-origin"
 
 
@@ -142,7 +142,7 @@ def test_a_listed_origin_is_named_and_gets_no_credentials(shop: Shop) -> None:
         shop.api.send("OPTIONS", "/v1/orders", headers=asked),
     ):
         assert answer.headers["access-control-allow-origin"] == ORIGIN
-        assert answer.headers["vary"] == "Origin"
+        assert "Origin" in answer.headers["vary"].split(", ")
         assert "access-control-allow-credentials" not in answer.headers
 
 
