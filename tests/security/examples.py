@@ -19,7 +19,6 @@ SPECIAL: dict[tuple[str, str], Any] = {
     ("identity.custom-field", "applies_to"): "accounts",
     ("identity.view", "applies_to"): "accounts",
     ("identity.custom-field", "name"): lambda: f"x{new_id().replace('-', '')}",
-    ("identity.view", "applies_to"): "accounts",
     ("notify.following", "about"): lambda: f"account/{new_id()}",
     ("notify.webhook", "url"): "https://example.com/hook",
     ("service.contract", "ends_on"): "2027-11-23",
