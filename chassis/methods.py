@@ -15,7 +15,7 @@ from chassis.context import Context
 from chassis.database import constraint_of
 from chassis.errors import not_found
 from chassis.ids import GENERATED_KEY
-from chassis.records import bulkjobs, exporting, lists, merging, reading, writing
+from chassis.records import bulkjobs, duplicates, exporting, lists, merging, reading, writing
 from chassis.records.importing import requests as imports
 from chassis.records.store import Store
 from contracts.values import is_uuid
@@ -135,6 +135,11 @@ def _saga(work: Work, runtime: Runtime, params: JSON) -> JSON:
 
 def _merges(work: Work, runtime: Runtime, params: JSON) -> JSON:
     return {"status": 200, "body": merging.listing(work, store_of(runtime, params, "merge"), params["id"])}
+
+
+def _duplicates(work: Work, runtime: Runtime, params: JSON) -> JSON:
+    store = store_of(runtime, params, "merge")
+    return {"status": 200, "body": duplicates.find(work, store, params["id"], params.get("limit"))}
 
 
 def _administered(what: str, look: Callable[[Any, str, JSON], JSON]) -> Callable[[Any, Any, JSON], JSON]:
@@ -281,6 +286,7 @@ READS: dict[str, Callable[[Any, Any, JSON], JSON]] = {
     "job.list": _jobs,
     "job.file": _job_file,
     "record.merges": _merges,
+    "record.duplicates": _duplicates,
 }
 WRITES: dict[str, Callable[[Any, Any, JSON], JSON]] = {
     "record.create": _create,

@@ -15,6 +15,13 @@ class Account(
     label=("Account", "客户"),
     subtitle=("city", "country"),
     merges=True,
+    likeness={
+        "name": ("company", 5),
+        "phone": ("phone", 3),
+        "email": ("email", 4),
+        "website": ("domain", 3),
+        "address": ("address", 3),
+    },
 ):
     """A company (or a private customer) that one does business with."""
 
@@ -66,6 +73,14 @@ class Contact(
     label=("Contact", "联系人"),
     subtitle=("title", "email"),
     merges=True,
+    likeness={
+        "name": ("person", 4),
+        "email": ("email", 5),
+        "phone": ("phone", 2),
+        "mobile": ("phone", 3),
+        "birthday": ("date", 3),
+        "home_address": ("address", 2),
+    },
 ):
     """A person at an account."""
 

@@ -30,6 +30,7 @@ class Product(
     label=("Product", "产品"),
     subtitle=("sku",),
     merges=True,
+    likeness={"name": ("text", 5), "sku": ("code", 2)},
 ):
     """Something that can be ordered. Its price is the default of an order line."""
 

@@ -56,6 +56,7 @@ class Lead(
     label=("Lead", "线索"),
     subtitle=("company", "status"),
     merges=True,
+    likeness={"name": ("person", 4), "company": ("company", 2), "email": ("email", 5), "phone": ("phone", 3)},
 ):
     """A person who may become a customer. Converting makes an account, a contact and an opportunity of it."""
 

@@ -10,6 +10,9 @@ from contracts import fields as f
 from contracts.records import Ask, Event, Part, Record
 from contracts.registry import Registry, registry
 
+MOST_TWINS, USUAL_TWINS = 50, 20
+"""How many candidates for twins an answer has at most, and if nothing else is asked for."""
+
 
 @dataclass(frozen=True)
 class Place:

@@ -132,6 +132,8 @@ class Record(Part, metaclass=RecordMeta):
     title_field: ClassVar[str]
     subtitle_fields: ClassVar[tuple[str, ...]]
     record_label: ClassVar[f.Label]
+    likeness: ClassVar[dict[str, tuple[str, int]]]
+    """What twins have in common: field to its kind of likeness (`chassis.likeness`) and its weight."""
     repoints: ClassVar[bool]
     """Whether its references follow a merge. Balances and the entries of their ledgers stay with what they count."""
 
@@ -150,18 +152,23 @@ def declare(
     title: str = "name",
     subtitle: tuple[str, ...] = (),
     merges: bool = False,
+    likeness: dict[str, tuple[str, int]] | None = None,
     repoints: bool = True,
 ) -> None:
     """Register a record: `name` is `<service>.<record>`, `collection` its plural in URLs.
 
     `title` is its field shown in lists, `number` the default pattern of its human number: `SO-{year}-{seq:05}`. What
-    `merges` can be merged with others of its kind, and un-merged again.
+    `merges` can be merged with others of its kind, and un-merged again; `likeness` says by which fields twins are
+    found.
     """
     if not re.fullmatch(r"[a-z]+\.[a-z]+(-[a-z]+)*", name):
         raise TypeError(f"{name} is not <service>.<record>")
     cls.record_name, cls.collection, cls.record_label = name, collection, label
     cls.service, cls.singular = name.split(".", 1)
     cls.operations, cls.number_pattern, cls.repoints = operations, number, repoints
+    cls.likeness = likeness or {}
+    if merges != bool(likeness) or not cls.likeness.keys() <= cls._declared_fields.keys():
+        raise TypeError(f"{name}: what merges, and only that, says by which of its fields twins are found")
     if merges:
         cls.operations = operations | {"merge"}
         merged_into = f.Ref(name, computed=True, on_delete="keep", label=("Merged into", "已并入"))

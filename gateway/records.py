@@ -7,6 +7,7 @@ from typing import Any
 
 import falcon
 
+from contracts.merging import MOST_TWINS
 from contracts.records import Command, Query, Record
 from contracts.registry import Registry
 from gateway import answers, bodies, parameters, requests
@@ -56,6 +57,7 @@ class Collection:
             ("merge", one + "/merge", "post", self.merge),
             ("merge", one + "/unmerge", "post", self.unmerge),
             ("merge", one + "/merges", "get", self.merges),
+            ("merge", one + "/duplicates", "get", self.duplicates),
         )
         for operation, path, method, responder in table:
             if operation in self.record.operations:
@@ -137,6 +139,11 @@ class Collection:
     def merges(self, req: falcon.Request, resp: falcon.Response, id: str) -> None:
         parameters.none(req)
         self._read(req, resp, "record.merges", **self._one(id))
+
+    def duplicates(self, req: falcon.Request, resp: falcon.Response, id: str) -> None:
+        given = parameters.single(req, ("limit",))
+        limit = parameters.whole("limit", given["limit"], 1, MOST_TWINS) if "limit" in given else None
+        self._read(req, resp, "record.duplicates", **self._one(id), limit=limit)
 
     def put_external(self, req: falcon.Request, resp: falcon.Response, system: str, key: str) -> None:
         params = self._external(system, key)

@@ -17,7 +17,7 @@ from chassis.database import Work
 from chassis.errors import conflict, forbidden, from_validation, invalid, not_found
 from chassis.ids import new_id
 from chassis.permissions import covers, mask, read_only, scope
-from chassis.records import custom, external, merging, patching, references, survivors
+from chassis.records import custom, duplicates, external, merging, patching, references, survivors
 from chassis.records.constraints import constraints_of
 from chassis.records.stored import Stored, table_name
 from contracts import fields as f
@@ -332,6 +332,8 @@ class Store(Generic[S]):
                 changed=[name for name, value in document.items() if value is not None],
                 previous={},
             )
+        if self.record.likeness:
+            duplicates.add(work, self.record, [entity.was or {} for entity in entities])
 
     def _begin(self, work: Work, entity: S, now: dt.datetime) -> None:
         actor = work.context.actor
@@ -409,6 +411,8 @@ class Store(Generic[S]):
             custom.index(work, self, [(entity, before["custom"])])
         document = entity.wire()
         entity.was = document
+        if duplicates.concerned(self.record, changed):
+            duplicates.change(work, self.record, before, document)
         self._append(
             work,
             entity,

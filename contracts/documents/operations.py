@@ -256,6 +256,10 @@ class Collection:
         listed = answer(200, "The merges into this record, the latest first.", ref("Merges"))
         summary = f"What was merged: {self.label}"
         self._add(f"{self.one}/merges", "get", "merges", summary, listed, (*READING, 404), parameters=p.shared("Id"))
+        found = answer(200, "The likeliest first; see the conventions.", self.schemas.duplicates_of(self.record))
+        summary, parameters = f"Possible twins: {self.label}", [*p.shared("Id"), p.TWINS]
+        path = f"{self.one}/duplicates"
+        self._add(path, "get", "duplicates", summary, found, (*READING, 404), parameters=parameters)
 
     def _changes(self) -> None:
         name = f"{self.schemas.name(self.record)}Changes"

@@ -6,6 +6,7 @@ from typing import Any
 
 from contracts import fields as f
 from contracts.documents.schemas import Schemas, comparable, expandable, filterable, orderable, sortable
+from contracts.merging import MOST_TWINS, USUAL_TWINS
 from contracts.records import Record
 
 JSON = dict[str, Any]
@@ -23,6 +24,12 @@ APART = ("in", "has", "empty", "contains", "starts", "within")
 
 AFTER: JSON = {"type": "string", "minLength": 1, "maxLength": 2000, "pattern": "^[A-Za-z0-9_=-]+$"}
 
+TWINS: JSON = {
+    "name": "limit",
+    "in": "query",
+    "description": "How many candidates at most.",
+    "schema": {"type": "integer", "minimum": 1, "maximum": MOST_TWINS, "default": USUAL_TWINS},
+}
 SHARED: dict[str, JSON] = {
     "Id": {"name": "id", "in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}},
     "System": {

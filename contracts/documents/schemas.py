@@ -85,6 +85,9 @@ class Schemas:
     def list_of(self, record: type[Record]) -> JSON:
         return self.reference(f"{self.name(record)}List", lambda: page(self.record(record), counted=True))
 
+    def duplicates_of(self, record: type[Record]) -> JSON:
+        return self.reference(f"{self.name(record)}Duplicates", lambda: _duplicates(self.record(record)))
+
     def request(self, part: type[Part]) -> JSON:
         return self.reference(f"{self.name(part)}Input", lambda: self._request(part))
 
@@ -220,6 +223,26 @@ def page(item: JSON, *, counted: bool = False) -> JSON:
             "description": "Only with `count=exact` or `count=estimate`.",
         }
     return {"type": "object", "required": ["items", "next"], "properties": properties}
+
+
+def _duplicates(record: JSON) -> JSON:
+    share: JSON = {"type": "number", "minimum": 0, "maximum": 1}
+    reason: JSON = {
+        "field": {"type": "string"},
+        "reason": {"type": "string", "enum": ["same", "alike"]},
+        "mine": {"description": "The value of the record that was asked about."},
+        "theirs": {"description": "The candidate's value."},
+        "weight": {**share, "description": "This field's part of the score."},
+    }
+    reasons = {"type": "array", "items": {"type": "object", "required": list(reason), "properties": reason}}
+    item: JSON = {"record": record, "score": share, "reasons": reasons}
+    skipped: JSON = {
+        "type": "array",
+        "items": {"type": "string"},
+        "description": "Keys that were not looked up, as too many records have them.",
+    }
+    items = {"type": "array", "items": {"type": "object", "required": list(item), "properties": item}}
+    return {"type": "object", "required": ["items", "skipped"], "properties": {"items": items, "skipped": skipped}}
 
 
 def expandable(record: type[Record]) -> list[str]:

@@ -74,6 +74,7 @@ OF_AN_OPERATION = {
         ("post", "/{id}/merge"),
         ("post", "/{id}/unmerge"),
         ("get", "/{id}/merges"),
+        ("get", "/{id}/duplicates"),
         ("get", "/{id}/saga"),
     ],
 }

@@ -288,6 +288,17 @@ def test_metadata_says_what_this_caller_may_do(client, bus):
     assert not bus.asked()
 
 
+def test_candidates_for_twins_are_asked_for_with_a_bounded_limit(client, bus):
+    bus.answers["record.duplicates"] = {"status": 200, "body": {"items": [], "skipped": []}}
+    assert client.simulate_get(f"/v1/accounts/{ID}/duplicates?limit=50").json == {"items": [], "skipped": []}
+    assert bus.last["params"] == {"record": "customer.account", "id": ID, "limit": 50}
+    client.simulate_get(f"/v1/accounts/{ID}/duplicates")
+    assert bus.last["params"]["limit"] is None
+    for query in ("limit=51", "limit=0", "limit=x", "after=x", "limit=1&limit=2"):
+        assert client.simulate_get(f"/v1/accounts/{ID}/duplicates?{query}").status_code == 400
+    assert client.simulate_get(f"/v1/orders/{ID}/duplicates").status_code == 404
+
+
 def test_merging_and_unmerging_are_accepted_and_say_where_they_are_told(client, bus):
     other, accepted = (
         ID.replace("0", "1"),

@@ -37,6 +37,7 @@ TYPED = (
     ("merged_records", "into_id"),
     ("repointed", "record_id"),
     ("merges", "winner_id"),
+    ("duplicate_keys", "id"),
 )
 
 

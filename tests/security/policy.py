@@ -68,6 +68,7 @@ def cells(record: type[Record], record_id: str, examples: Examples) -> Iterator[
             yield Cell("merge", "one", "POST", f"{one}/merge", {"losers": [new_id()]}, never)
             yield Cell("unmerge", "one", "POST", f"{one}/unmerge", {}, never)
             yield Cell("merges", "one", "GET", f"{one}/merges")
+            yield Cell("duplicates", "one", "GET", f"{one}/duplicates")
             yield Cell("saga", "one", "GET", f"{one}/saga")
         elif operation == "bulk":
             item = {"op": "delete", "id": record_id, "if_match": "999999999"}

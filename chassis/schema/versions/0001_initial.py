@@ -134,6 +134,15 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_dead_letters")),
     )
     op.create_table(
+        "duplicate_keys",
+        sa.Column("tenant_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("record", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(collation="C"), nullable=False),
+        sa.Column("key", sa.Text(collation="C"), nullable=False),
+        sa.Column("id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.PrimaryKeyConstraint("tenant_id", "record", "kind", "key", "id", name=op.f("pk_duplicate_keys")),
+    )
+    op.create_table(
         "external_ids",
         sa.Column("tenant_id", sa.Uuid(as_uuid=False), nullable=False),
         sa.Column("record", sa.Text(), nullable=False),
