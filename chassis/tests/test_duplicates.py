@@ -187,6 +187,29 @@ def test_people_are_found_by_name_in_any_order_and_by_mail(suite: Any) -> None:
     assert twins(suite, made[3], CONTACT) == []
 
 
+@pytest.mark.parametrize(
+    ("record", "one", "twin", "other"),
+    [
+        (
+            "inventory.product",
+            {"name": "Sony Turntable PSLX350H", "sku": "A-1"},
+            {"name": "Sony PSLX350H Belt Drive Turntable", "sku": "B-7"},
+            {"name": "Sony Turntable PSLX300H", "sku": "A-2"},
+        ),
+        (
+            "marketing.lead",
+            {"name": "Maria Anders", "company": "Alfreds GmbH", "email": "maria@alfreds.example"},
+            {"name": "Anders, M.", "company": "Alfreds", "phone": "030 0074321"},
+            {"name": "Thomas Hardy", "company": "Alfreds GmbH", "email": "thomas@alfreds.example"},
+        ),
+    ],
+)
+def test_products_and_leads_are_found_as_well(suite_of: Any, record: str, one: JSON, twin: JSON, other: JSON) -> None:
+    suite = suite_of(record.split(".")[0])
+    first, second, _ = (str(suite.create(record, data)["id"]) for data in (one, twin, other))
+    assert twins(suite, first, record) == [second]
+
+
 def test_deleted_and_merged_records_and_those_of_other_tenants_are_no_candidates(suite: Any) -> None:
     first, second, third = (account(suite, "Alfreds Futterkiste") for _ in range(3))
     suite.call("customer", "record.delete", {"record": ACCOUNT, "id": second})
