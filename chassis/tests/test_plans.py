@@ -239,7 +239,7 @@ def test_without_an_index_a_page_stops_when_it_is_full_and_else_at_the_budget(fi
         _pages(filled, ACCOUNT, {"where": [["phone", "eq", "nobody"]], "sort": "name"}, 1)
     with refused(422, "row_budget"):
         _pages(filled, ACCOUNT, {"sort": "phone"}, 1)
-    assert max(_walked(plan) for plan in plans) <= 10_001, plans
+    assert max(_walked(plan) for plan in plans) <= 10_001 + _of_others(filled), plans
 
 
 def test_a_count_is_exact_or_the_estimate_of_the_planner(filled: Any, plans: list[str]) -> None:
@@ -253,7 +253,14 @@ def test_a_count_is_exact_or_the_estimate_of_the_planner(filled: Any, plans: lis
     plans.clear()
     assert 0.5 * ROWS < counted(count="estimate") < 2 * ROWS
     assert 0.5 * ROWS // 50 < counted(count="estimate", where=partners) < 2 * ROWS // 50
-    assert max(_walked(plan) for plan in plans) <= 1_100, plans
+    assert max(_walked(plan) for plan in plans) <= 1_100 + _of_others(filled), plans
+
+
+def _of_others(filled: Any) -> int:
+    """Rows of other tenants, which a scan of the whole table passes by where one tenant has most of it."""
+    with as_owner(filled.databases) as owner:
+        estimate = owner.exec_driver_sql("SELECT reltuples FROM pg_class WHERE relname = 'accounts'").scalar_one()
+    return int(estimate) - ROWS + 1_000
 
 
 def test_one_record_is_read_by_its_key(filled: Any, plans: list[str]) -> None:

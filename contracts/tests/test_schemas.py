@@ -68,7 +68,7 @@ def example(field: f.Field) -> Any:
         return [smallest(field.part)] * max(field.at_least, 1)
     if isinstance(field, f.Embedded):
         return smallest(field.part)
-    for candidate in ("x" * 12, "USD", "7", ID, "2026-01-31", "2026-01-31T08:00:00Z", "a@b.co", 7, True, "AB-12"):
+    for candidate in ("x" * 12, "USD", "7", ID, "2026-01-31", "2026-01-31T08:00:00Z", "a@b.co", 7, 1, True, "AB-12"):
         if _takes(field, candidate):
             return candidate
     if isinstance(field, f.Choice):

@@ -28,7 +28,7 @@ from suite.host import definition_of, job_command
 
 JSON = dict[str, Any]
 PREFIX = "jobtest"
-RECORDS = 1_000
+RECORDS = 3_000
 PATIENCE = 60.0
 
 
@@ -116,7 +116,7 @@ def test_a_bulk_job_killed_at_random_moments_changes_every_record_once(shop: Sho
 
     def kill(launcher: Launcher) -> None:
         for child in launcher.children:
-            moment = started.setdefault(child.process.pid, time.monotonic() + chance.uniform(0.8, 2.5))
+            moment = started.setdefault(child.process.pid, time.monotonic() + chance.uniform(0.4, 1.6))
             if len(killed) < 3 and time.monotonic() >= moment and child.process.pid not in killed:
                 killed.add(child.process.pid)
                 os.kill(child.process.pid, signal.SIGKILL)
