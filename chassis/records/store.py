@@ -347,6 +347,7 @@ class Store(Generic[S]):
             "created_by": actor,
             "updated_at": now,
             "updated_by": actor,
+            "tags": entity.__dict__["tags"] or [],
             "external_ids": entity.__dict__["external_ids"] or {},
         }
         entity.__dict__.update(values)

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any, ClassVar
 
 import orjson
-from sqlalchemy import Column, ForeignKeyConstraint, Index, MetaData, Table, Uuid, text
+from sqlalchemy import Column, DefaultClause, ForeignKeyConstraint, Index, MetaData, Table, Uuid, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.schema import SchemaItem
@@ -71,6 +71,9 @@ class Stored:
             for column in mapping.columns:
                 if column.name == "id":
                     column.primary_key = True
+                if column.name == "tags":
+                    # Views are written by SQL of their service's own, which need not know of tags.
+                    column.server_default = DefaultClause(text("'[]'::jsonb"))
                 column.nullable = not (column.name in REQUIRED or column.name == "id" or mapping.field.required)
                 columns.append(column)
         cls.plan = _plan(cls.mappings)

@@ -54,8 +54,8 @@ def the_reply_is_sent_before_the_commit(house: House) -> None:
     """The client is told of what is not yet so. Who dies in between has told a lie."""
     original: Any = idempotency.keep
 
-    def keep(work: Any, route: str, key: str, params: Any, answer: Any) -> None:
-        original(work, route, key, params, answer)
+    def keep(work: Any, route: str, key: str, params: Any, answer: Any, **how: Any) -> None:
+        original(work, route, key, params, answer, **how)
         steps.reach("answer", "too early")
         house.outside.answer(encode({"ok": answer}))
 

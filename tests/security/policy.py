@@ -71,15 +71,23 @@ def cells(record: type[Record], record_id: str, examples: Examples) -> Iterator[
             yield Cell("duplicates", "one", "GET", f"{one}/duplicates")
             yield Cell("saga", "one", "GET", f"{one}/saga")
         elif operation == "bulk":
-            item = {"op": "delete", "id": record_id, "if_match": "999999999"}
+            item: JSON = {"op": "delete", "id": record_id, "if_match": "999999999"}
+            if "delete" not in record.operations:
+                item |= {"op": "update", "data": {}}
             yield Cell("bulk", "one", "POST", f"{root}/bulk", {"items": [item], "atomic": True})
+            change = {"action": "update", "patch": {"tags": ["x"]}}
             if "delete" in record.operations:
-                yield Cell("bulk", "job", "POST", f"{root}/bulk-jobs", {"action": "delete", "all": True})
+                change = {"action": "delete"}
+            yield Cell("bulk", "job", "POST", f"{root}/bulk-jobs", {**change, "all": True})
         elif operation == "import":
             # One JSON object is a file of one JSON line. Whoever may write at all may send it; the job judges each row.
             rows = (("Content-Type", "application/jsonl"),)
             yield Cell("import", "job", "POST", f"{root}/import?dry_run=true", examples.body(record), rows)
             yield Cell("import", "feed", "GET", f"{root}/import/mappings")
+            unknown = f"{root}/import/mappings/of-nobody"
+            yield Cell("import", "mapping", "GET", unknown)
+            yield Cell("import", "mapping", "PUT", unknown, {"columns": {"A": "no_such_field"}})
+            yield Cell("import", "mapping", "DELETE", unknown)
         else:
             raise AssertionError(f"{record.record_name}: {operation} has no policy")
     commands = registry.commands_of(record)
@@ -98,6 +106,8 @@ def expected(caller: str, cell: Cell, record: type[Record]) -> tuple[int, ...]:
     """The statuses that this caller may get. Denied reading is a 404: nothing says whether the record exists."""
     if caller in ("anonymous", "deactivated"):
         return (401,)
+    if cell.about == "mapping":
+        return (403,) if caller == "without grants" else (422,) if cell.method == "PUT" else (404,)
     if caller == "administrator":
         # He passes every permission; what then stops a write is the version that no record has, or a rule.
         if cell.method == "GET" and cell.about != "none":

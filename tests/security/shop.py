@@ -42,6 +42,9 @@ class Shop:
         api.post("/v1/contacts", {"name": "Ada Leaf", "account_id": self.account["id"], "email": "ada@oolong.example"})
         self.product = api.post("/v1/products", {"name": "Tea", "sku": "TEA-1", "price": usd("10.00")})
         api.post("/v1/stock-moves", {"kind": "receipt", "product_id": self.product["id"], "quantity": "100"})
+        # Its delivery waits for a sender, which does not run here.
+        hook = api.post("/v1/webhooks", {"name": "ERP", "url": "https://example.com/hook"})
+        api.post(f"/v1/webhooks/{hook['id']}/test")
         self.world.settle()
         self.draft = api.post("/v1/orders", self.order("1"))
         self.confirmed = self._placed("2")
