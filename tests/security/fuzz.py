@@ -79,6 +79,7 @@ class Fuzz:
     def run(self, examples: int) -> Report:
         found = [one.ok() for one in self.schema.get_all_operations()]
         operations = sorted((one for one in found if one.path not in EXCLUDED), key=_order)
+        self._words = {one.path.split("/")[3] for one in found if one.path.count("/") >= 3}
         self.report.operations = len(operations)
         for _, group in groupby(operations, key=lambda one: one.tags[0]):
             for operation in group:
@@ -111,6 +112,9 @@ class Fuzz:
             assert mode is GenerationMode.NEGATIVE, operation.label
 
     def _send(self, case: Case) -> None:
+        if (case.path_parameters or {}).get("id") in self._words:
+            # `/v1/segments/bulk` is no record with a strange id, but another route, with methods of its own.
+            return
         headers = {"Authorization": f"Bearer {self.shop.api.token}"}
         answer = case.call(headers=headers)
         self.report.statuses[answer.status_code] += 1
