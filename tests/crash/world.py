@@ -214,7 +214,12 @@ class World:
             if any(done is None or done for done in busy):
                 continue
             left, due = self._tenants.waiting(self.tenant, self._now)
-            if not left or not waiting:
+            if not left:
+                return
+            if not waiting:
+                # A relay that was killed in this turn has not been heard again yet.
+                if self._stirring:
+                    continue
                 return
             if due is not None:
                 self._now = due + dt.timedelta(milliseconds=1)
