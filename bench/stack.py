@@ -107,9 +107,11 @@ class Stack:
 
     def request(self, method: str, path: str, body: Any = None) -> Any:
         """One call through the gateway on a connection that each thread keeps; RuntimeError unless it is 2xx."""
-        if not hasattr(self._local, "connection"):
+        # The gateway closes what was idle for 75 s.
+        if time.monotonic() - getattr(self._local, "used", 0.0) > 30:
             self._local.connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=15)
         headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
+        self._local.used = time.monotonic()
         self._local.connection.request(method, path, None if body is None else json.dumps(body), headers)
         answer = self._local.connection.getresponse()
         content = answer.read()
