@@ -14,7 +14,7 @@ from chassis.clock import SystemClock
 from chassis.context import EVERYTHING, Context, Signer
 from chassis.database import Database, make_engine
 from chassis.ids import new_id
-from chassis.service import Runtime
+from chassis.runtime import Runtime
 
 JSON = dict[str, Any]
 

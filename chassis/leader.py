@@ -19,7 +19,7 @@ from sqlalchemy.engine import make_url
 from chassis import relay
 from chassis.bus.ports import BusUnavailable, Publisher
 from chassis.errors import Problem
-from chassis.service import Runtime
+from chassis.runtime import Runtime
 
 log = logging.getLogger("guanxi")
 LOCK = "SELECT pg_try_advisory_lock(hashtext('guanxi relay'))"

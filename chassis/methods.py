@@ -22,7 +22,7 @@ from contracts.values import is_uuid
 
 if TYPE_CHECKING:
     from chassis.database import Work
-    from chassis.service import Runtime
+    from chassis.runtime import Runtime
 
 JSON = dict[str, Any]
 

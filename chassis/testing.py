@@ -29,7 +29,7 @@ from chassis.database import Database, Work, make_engine
 from chassis.errors import Problem
 from chassis.ids import new_id
 from chassis.jobs.running import run_waiting
-from chassis.service import Runtime, matches
+from chassis.runtime import Runtime, matches
 from contracts.registry import SERVICES, registry
 
 JSON = dict[str, Any]

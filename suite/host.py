@@ -16,7 +16,8 @@ from chassis.database import Database, make_engine
 from chassis.jobs import Job
 from chassis.jobs.launcher import Launcher
 from chassis.leader import Leader
-from chassis.service import Runtime, Service
+from chassis.runtime import Runtime
+from chassis.service import Service
 from chassis.settings import Settings
 from contracts.registry import registry
 

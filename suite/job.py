@@ -22,7 +22,7 @@ from chassis.jobs import leases
 from chassis.jobs.leases import LeaseLost
 from chassis.jobs.line import LineCaller
 from chassis.jobs.running import Running, load_kinds
-from chassis.service import Runtime
+from chassis.runtime import Runtime
 from chassis.settings import Settings, from_environment
 from contracts.registry import registry
 from suite.host import definition_of

@@ -36,6 +36,12 @@ class Report:
     placed: int = 0
     outcomes: dict[str, int] = field(default_factory=dict)
 
+    def told(self) -> str:
+        """What became of the open orders, as a sentence; nothing where none was placed."""
+        if not self.outcomes:
+            return ""
+        return "Open orders: " + ", ".join(f"{count} {status}" for status, count in sorted(self.outcomes.items())) + "."
+
 
 class Rejected(Exception):
     """A row that the suite refused."""

@@ -16,7 +16,7 @@ from chassis.context import EVERYTHING, Context, Signer
 from chassis.database import Database, Work, make_engine
 from chassis.errors import conflict, invalid, not_found
 from chassis.ids import new_id
-from chassis.service import Runtime
+from chassis.runtime import Runtime
 from contracts import fields as f
 from contracts.registry import SERVICES, registry
 

@@ -16,7 +16,7 @@ import psycopg2
 
 from chassis.errors import Problem
 from chassis.jobs import Job, leases, line
-from chassis.service import Runtime
+from chassis.runtime import Runtime
 
 log = logging.getLogger("guanxi")
 LOOK_SECONDS = 0.5

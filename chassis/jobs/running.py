@@ -18,7 +18,7 @@ from chassis.jobs.leases import LeaseLost
 
 if TYPE_CHECKING:
     from chassis.database import Work
-    from chassis.service import Runtime
+    from chassis.runtime import Runtime
 
 JSON = dict[str, Any]
 log = logging.getLogger("guanxi")

@@ -23,7 +23,7 @@ from contracts.custom import PREFIX
 
 if TYPE_CHECKING:
     from chassis.database import Work
-    from chassis.records.store import Store
+    from chassis.records.keeping import Keeping
     from chassis.records.stored import Stored
 
 JSON = dict[str, Any]
@@ -74,7 +74,7 @@ def define(metadata: MetaData) -> None:
 # --- writing
 
 
-def begin(work: Work, store: Store[Any], entity: Stored, *, asked: bool) -> None:
+def begin(work: Work, store: Keeping[Any], entity: Stored, *, asked: bool) -> None:
     """Give a new record its defaults; `asked`: a principal wrote the values, so they are checked and what is required
     is demanded."""
     given = {name: value for name, value in (entity.__dict__["custom"] or {}).items() if value is not None}
@@ -96,7 +96,7 @@ def begin(work: Work, store: Store[Any], entity: Stored, *, asked: bool) -> None
     entity.__dict__["custom"] = given
 
 
-def amend(work: Work, store: Store[Any], entity: Stored) -> None:
+def amend(work: Work, store: Keeping[Any], entity: Stored) -> None:
     """Check the custom values that a principal's edit changes. What was there before stays valid, whatever became of
     its definition."""
     assert entity.was is not None
@@ -116,7 +116,7 @@ def amend(work: Work, store: Store[Any], entity: Stored) -> None:
     entity.__dict__["custom"] = after | _checked(work, store, known, changed)
 
 
-def index(work: Work, store: Store[Any], entities: Sequence[tuple[Stored, JSON]]) -> None:
+def index(work: Work, store: Keeping[Any], entities: Sequence[tuple[Stored, JSON]]) -> None:
     """Keep the rows for filters: each record with its custom values before (nothing for a new one)."""
     if not any(entity.__dict__["custom"] or before for entity, before in entities):
         return
@@ -170,12 +170,12 @@ def text_key(value: str) -> str:
     return fold(value)[:LONGEST_KEY]
 
 
-def _fields(work: Work, store: Store[Any], names: set[str]) -> CustomFields:
+def _fields(work: Work, store: Keeping[Any], names: set[str]) -> CustomFields:
     found: CustomFields = work.service.definitions.fields_with(work, store.record.collection, names)
     return found
 
 
-def _checked(work: Work, store: Store[Any], known: CustomFields, given: JSON) -> JSON:
+def _checked(work: Work, store: Keeping[Any], known: CustomFields, given: JSON) -> JSON:
     """The given values as the definitions take them, or 422 that names each field at fault."""
     errors: dict[str, Any] = {}
     values: JSON = {}
@@ -199,7 +199,7 @@ def _checked(work: Work, store: Store[Any], known: CustomFields, given: JSON) ->
 # --- reading
 
 
-def shown(work: Work, store: Store[Any], document: JSON) -> JSON:
+def shown(work: Work, store: Keeping[Any], document: JSON) -> JSON:
     """The record without the values of fields that are not active."""
     values = document.get("custom")
     if not values:

@@ -142,7 +142,7 @@ def test_writers_without_a_version_take_turns(suite_of: Any) -> None:
         with suite.work("customer") as work:
             accounts.change(work, made["id"], lambda one: setattr(one, "payment_days", one.payment_days + 1))
 
-    at_once(*[more] * 8)
+    assert at_once(*[more] * 8) == [None] * 8
     assert suite.get("customer.account", made["id"])["payment_days"] == 8
 
 

@@ -12,7 +12,7 @@ from chassis.ids import new_id
 from chassis.inbox import MAX_ATTEMPTS, NotYet
 from chassis.service import Reaction
 from chassis.tests.given import event_of, refused, rows
-from chassis.tests.test_saga import Play
+from chassis.tests.play import Play
 
 JSON = dict[str, Any]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from contracts import fields as f
-from contracts.documents.operations import ref
+from contracts.documents.answers import ref
 from contracts.documents.schemas import page
 from contracts.periods import PATTERN as PERIOD
 

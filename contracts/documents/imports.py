@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from contracts.documents import parameters as p
-from contracts.documents.operations import READING, WRITING, answer, json, problems, ref
+from contracts.documents.answers import READING, WRITING, answer, json, problems, ref
 from contracts.records import Record
 
 JSON = dict[str, Any]

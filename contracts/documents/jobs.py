@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from contracts.documents import parameters as p
-from contracts.documents.operations import READING, answer, job, json, problems, ref
+from contracts.documents.answers import READING, answer, job, json, problems, ref
 from contracts.documents.schemas import page
 from contracts.registry import SERVICES, Registry
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from contracts.documents import parameters as p
-from contracts.documents.operations import WRITING, Collection, job, json
+from contracts.documents.answers import WRITING, job, json
+from contracts.documents.operations import Collection
 from contracts.documents.schemas import nullable
 
 JSON = dict[str, Any]

@@ -4,21 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from contracts import fields as f
+from contracts.documents import aggregates
 from contracts.documents import parameters as p
-from contracts.documents.schemas import Schemas, comparable, nullable, page
+from contracts.documents.answers import READING, WRITING, answer, json, problems, ref
+from contracts.documents.schemas import Schemas, nullable, page
 from contracts.records import Command, Query, Record
 
 JSON = dict[str, Any]
 
-READING = (400, 401, 403, 406, 429, 500, 503, 504)
-WRITING = (*READING, 409, 413, 415, 422, 428)
-SIMPLE = (f.Integer, f.Number, f.Money)
-ORDERED = (*SIMPLE, f.Date, f.Instant)
-GROUPED = (f.Text, f.Choice, f.Boolean, f.Ref, f.Date, f.Instant)
-BUCKETS = ("day", "week", "month", "quarter", "year")
-MOST_GROUPS = 1_000
-ORDER = "Groups and measures by their names in the answer, `-` for descending: `-sum_total`, `status`."
 BEYOND = (
     "Fields without a parameter here have no index: they filter in the same way within a row budget, and are refused "
     "with 422 `row_budget` beyond it. So do fields of records that this one refers to: `account.name=…`."
@@ -322,23 +315,6 @@ class Collection:
         )
 
     def _aggregate(self) -> None:
-        declared = self.record.declared()
-        groups = [name for name, field in comparable(self.record).items() if isinstance(field, GROUPED)]
-        dates = [name for name in groups if isinstance(declared[name], (f.Date, f.Instant))]
-        by = [*groups, *(f"{name}:{bucket}" for name in dates for bucket in BUCKETS)]
-        properties: JSON = {
-            "filter": nullable(p.filter_tree(self.record, self.schemas)),
-            "measures": {
-                "type": "array",
-                "minItems": 1,
-                "maxItems": 20,
-                "items": {"anyOf": [_measure(["count"]), *_field_measures(declared)]},
-            },
-            "group_by": nullable({"type": "array", "maxItems": 5, "items": {"type": "string", "enum": by}}),
-            "order": nullable({"type": "array", "maxItems": 5, "items": {"type": "string"}, "description": ORDER}),
-            "limit": nullable({"type": "integer", "minimum": 1, "maximum": MOST_GROUPS, "default": MOST_GROUPS}),
-        }
-        schema = {"type": "object", "required": ["measures"], "additionalProperties": False, "properties": properties}
         answers = answer(200, "One row for each group.", ref("Aggregate"))
         errors = (*READING, 413, 415, 422)
         self._add(
@@ -348,7 +324,7 @@ class Collection:
             f"Count and sum: {self.label}",
             answers,
             errors,
-            requestBody=json(schema),
+            requestBody=json(aggregates.request(self.record, self.schemas)),
         )
 
     def _record_answer(self, status: int, text: str, *, location: bool = False, links: bool = False) -> JSON:
@@ -371,48 +347,3 @@ class Collection:
             name: {"operationId": f"{self.record.collection}.{name}", "parameters": {"id": "$response.body#/id"}}
             for name in names
         }
-
-
-def _field_measures(declared: dict[str, f.Field]) -> list[JSON]:
-    numbers = [name for name, field in declared.items() if isinstance(field, SIMPLE) and name != "version"]
-    ordered = [name for name, field in declared.items() if isinstance(field, ORDERED) and name != "version"]
-    found = []
-    if numbers:
-        found.append(_measure(["sum", "avg"], numbers))
-    if ordered:
-        found.append(_measure(["min", "max"], ordered))
-    return found
-
-
-def _measure(functions: list[str], names: list[str] | None = None) -> JSON:
-    properties: JSON = {"fn": {"type": "string", "enum": functions}}
-    if names:
-        properties["field"] = {"type": "string", "enum": names}
-    return {"type": "object", "required": list(properties), "additionalProperties": False, "properties": properties}
-
-
-def ref(name: str) -> JSON:
-    return {"$ref": f"#/components/schemas/{name}"}
-
-
-def json(schema: JSON, *types: str, required: bool = True) -> JSON:
-    """A request body."""
-    return {"required": required, "content": {kind: {"schema": schema} for kind in types or ("application/json",)}}
-
-
-def answer(status: int, text: str, schema: JSON | None = None, kind: str = "application/json") -> JSON:
-    response: JSON = {"description": text}
-    if schema is not None:
-        response["content"] = {kind: {"schema": schema}}
-    return {str(status): response}
-
-
-def job(text: str) -> JSON:
-    """202 with the job that does the work."""
-    found = answer(202, text, ref("Job"))
-    found["202"]["headers"] = {"Location": {"$ref": "#/components/headers/Location"}}
-    return found
-
-
-def problems(*statuses: int) -> JSON:
-    return {str(status): {"$ref": f"#/components/responses/Problem{status}"} for status in sorted(set(statuses))}

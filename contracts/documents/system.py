@@ -6,8 +6,8 @@ from typing import Any
 
 from contracts.documents import imports, jobs
 from contracts.documents import parameters as p
+from contracts.documents.answers import READING, answer, json, problems, ref
 from contracts.documents.components import COMPONENTS, MAP, TEXT
-from contracts.documents.operations import READING, answer, json, problems, ref
 from contracts.documents.schemas import Schemas
 from contracts.registry import SERVICES
 

@@ -13,7 +13,7 @@ from typing import Any, cast
 
 from chassis.clock import SystemClock
 from chassis.context import Signer
-from chassis.service import Runtime
+from chassis.runtime import Runtime
 from contracts.registry import SERVICES
 from suite.check.rules import Fault, Seen, rule, seen
 from suite.check.sources import Key, Look, Side

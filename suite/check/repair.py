@@ -15,7 +15,7 @@ from sqlalchemy.engine import Connection
 from chassis import reconcile
 from chassis.database import make_engine
 from chassis.reconcile import Act, Difference, Report, Subscriber
-from chassis.service import matches
+from chassis.runtime import matches
 from contracts.registry import SERVICES
 from suite.check.delivery import subscriptions
 from suite.check.index import DOCUMENTS, living

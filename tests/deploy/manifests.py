@@ -27,6 +27,7 @@ _PREFIXED = ("chassis/settings.py", "gateway/settings.py")
 _IN_FULL = (
     "chassis/egress.py",
     "suite/cli.py",
+    "suite/imports.py",
     "gateway/gunicorn_conf.py",
     "gateway/wsgi.py",
     "services/notify/settings.py",

@@ -21,6 +21,7 @@ SETTINGS = (
     "services/eventlog/broker.py",
     "suite/cli.py",
     "suite/home.py",
+    "suite/imports.py",
     "suite/signals.py",
 )
 READERS = ("str", "int", "float", "bool", "list", "get")

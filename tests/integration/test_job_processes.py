@@ -21,7 +21,7 @@ from chassis.database import Database, make_engine
 from chassis.ids import new_id
 from chassis.jobs import leases
 from chassis.jobs.launcher import Launcher
-from chassis.service import Runtime
+from chassis.runtime import Runtime
 from chassis.settings import Settings
 from chassis.testing import SECRET, Suite
 from suite.host import definition_of, job_command

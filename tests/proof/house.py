@@ -12,7 +12,7 @@ from chassis.bus.handling import handle, handle_batch
 from chassis.bus.ports import Endpoint, Outcome, Outgoing
 from chassis.bus.wire import decode, encode
 from chassis.context import Signer
-from chassis.service import Runtime
+from chassis.runtime import Runtime
 from chassis.testing import SECRET, Databases
 from contracts.registry import registry
 from services.notify import mail

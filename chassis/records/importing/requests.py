@@ -12,7 +12,7 @@ from chassis.records.importing import job, lookup, saved
 if TYPE_CHECKING:
     from chassis.database import Work
     from chassis.records.store import Store
-    from chassis.service import Runtime
+    from chassis.runtime import Runtime
 
 JSON = dict[str, Any]
 

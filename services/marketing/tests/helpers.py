@@ -7,8 +7,9 @@ from typing import Any
 from chassis.bus.wire import encode
 from chassis.database import Work
 from chassis.ids import derived_id, new_id
+from chassis.runtime import Runtime
 from chassis.saga import Refused
-from chassis.service import Runtime, Service
+from chassis.service import Service
 from contracts import sales
 
 JSON = dict[str, Any]
