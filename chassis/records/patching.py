@@ -31,15 +31,39 @@ def merge_patch(target: Any, patch: Any) -> Any:
 
 
 def prepare(stored: type[Stored], current: JSON, patch: JSON) -> JSON:
-    """The values to load for a patch: nested objects merged with what is there, everything else as sent."""
+    """The values to load for a patch: nested objects merged with what is there, and lines with the line of their id;
+    everything else as sent."""
     declared = stored.record.declared()
     prepared: JSON = {}
     for name, value in patch.items():
         field = declared.get(name)
         if isinstance(value, dict) and isinstance(field, (f.Embedded, f.StringMap, f.Document)):
             value = merge_patch(current.get(name), value)
+        elif isinstance(value, list) and isinstance(field, f.Parts):
+            value = _completed(field, current.get(name) or [], value)
         prepared[name] = value
     return prepared
+
+
+def writable_fields(field: f.Parts) -> list[str]:
+    return [name for name, declared in field.part.declared().items() if not declared.computed and name != "id"]
+
+
+def _completed(field: f.Parts, current: list[JSON], sent: list[Any]) -> list[Any]:
+    """Lines as sent, with what a known line does not name as it is: as `merge_parts` reads it, so that an edit means
+    the same whether or not somebody else has changed another line meanwhile."""
+    names = writable_fields(field)
+    known = {
+        part["id"]: {name: part[name] for name in names if part.get(name) is not None}
+        for part in current
+        if part.get("id")
+    }
+    return [
+        {**known[part["id"]], **part}
+        if isinstance(part, dict) and isinstance(part.get("id"), str) and part["id"] in known
+        else part
+        for part in sent
+    ]
 
 
 def check_version(work: Work, entity: Stored, if_match: str | None, patch: JSON | None) -> JSON | None:
@@ -140,7 +164,7 @@ def merge_parts(base: list[JSON], mine: Any, theirs: list[JSON], field: f.Parts)
     ids = [part["id"] for part in mine if part.get("id") is not None]
     if not all(isinstance(one, str) for one in ids) or len(set(ids)) != len(ids):
         return None
-    writable = [name for name, declared in field.part.declared().items() if not declared.computed and name != "id"]
+    writable = writable_fields(field)
     before, ours, other = ({part["id"]: part for part in parts if part.get("id")} for parts in (base, mine, theirs))
     merged: list[JSON] = []
     for part in theirs:
@@ -170,4 +194,9 @@ def merge_parts(base: list[JSON], mine: Any, theirs: list[JSON], field: f.Parts)
         elif key not in before:
             merged.append(part)
     merged += [part for part in mine if not part.get("id")]
-    return [{name: value for name, value in part.items() if value is not None} for part in merged]
+    # A value that was taken away stays as null, since a field that is not named is one that was not changed.
+    declared = field.part.declared()
+    return [
+        {name: value for name, value in part.items() if value is not None or declared[name].allow_none}
+        for part in merged
+    ]

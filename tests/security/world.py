@@ -136,7 +136,7 @@ class World:
 
     def __post_init__(self) -> None:
         self.suite = Suite(self.databases)
-        settings = Settings(cors_origins=(ORIGIN,), https=True)
+        settings = Settings(cors_origins=(ORIGIN,), https=True, blobs=self.databases.files.as_uri())
         self.app = create_app(self.suite.bus, self.suite.signer, settings, pace=Patience().pace())
         self.client = falcon.testing.TestClient(self.app)
 

@@ -6,9 +6,7 @@ import base64
 import datetime as dt
 import hashlib
 import hmac
-import json
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
@@ -17,42 +15,8 @@ from chassis.errors import Problem
 from chassis.ids import new_id
 from contracts.fields import parse_instant
 from services.notify.service import Notify
-from services.notify.tests.helpers import user
+from services.notify.tests.helpers import Receiver, user
 from services.notify.webhook_sending import SCHEDULE, Sender, sign
-
-
-class Receiver:
-    """Keeps what it gets and answers with the statuses it was told, then with 204."""
-
-    def __init__(self) -> None:
-        self.got: list[tuple[dict[str, str], bytes]] = []
-        self.answers: list[tuple[int, dict[str, str]]] = []
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                outer.got.append(({name.lower(): value for name, value in self.headers.items()}, body))
-                status, headers = outer.answers.pop(0) if outer.answers else (204, {})
-                self.send_response(status)
-                for name, value in headers.items():
-                    self.send_header(name, value)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, *_) -> None:
-                """Quiet."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}/hook"
-        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
-
-    def events(self):
-        return [json.loads(body) for _, body in self.got]
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
 
 
 @pytest.fixture
