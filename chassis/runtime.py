@@ -102,18 +102,30 @@ class Runtime:
 
     def _ask(self, work: Work, service: str, method: str, params: JSON) -> JSON | None:
         context = service_context(self.name, work.tenant, cause="request", correlation_id=work.context.correlation_id)
-        request = {"method": method, "context": self.signer.sign(context), "params": params}
-        assert self.caller is not None
         try:
-            answer = self.caller.call(service, request, timeout=min(3.0, max(0.1, work.context.time_left())))
+            body: JSON = self.ask(
+                service, method, params, context, timeout=min(3.0, max(0.1, work.context.time_left()))
+            )
+        except Problem as problem:
+            if problem.status in (308, 404):
+                return None
+            raise
+        return body
+
+    def ask(self, service: str, method: str, params: JSON, context: Context, *, timeout: float = 3.0) -> Any:
+        """The body of another service's answer, for commands, timers and jobs: a handler of events never calls.
+
+        Raises the Problem that the other service answered, and 503 where it did not answer within `timeout` seconds.
+        """
+        assert self.caller is not None
+        request = {"method": method, "context": self.signer.sign(context), "params": params}
+        try:
+            answer = self.caller.call(service, request, timeout=timeout)
         except (BusUnavailable, OutcomeUnknown) as error:
             raise unavailable(f"The {service} service did not answer.") from error
-        if "ok" in answer:
-            body: JSON = answer["ok"]["body"]
-            return body
-        if answer["error"]["status"] in (308, 404):
-            return None
-        raise Problem.read(answer["error"])
+        if "error" in answer:
+            raise Problem.read(answer["error"])
+        return answer["ok"]["body"]
 
     def acting_for(self, tenant: str, asker: JSON) -> JSON:
         """What the user who asked for a job may do now: `{user_id, teams, grants, masks, zone, locale}`.
@@ -122,20 +134,14 @@ class Runtime:
         """
         if asker["actor"].startswith("service:"):
             return {"user_id": None, "teams": [], "grants": EVERYTHING, "masks": {}}
-        assert self.caller is not None
         context = self.principal(tenant, "job", asker["correlation_id"])
-        params = {"user_id": asker["user_id"]}
-        request = {"method": "identity.context_of", "context": self.signer.sign(context), "params": params}
         try:
-            answer = self.caller.call("identity", request, timeout=5)
-        except (BusUnavailable, OutcomeUnknown) as error:
-            raise unavailable("The identity service did not answer.") from error
-        if "ok" in answer:
-            body: JSON = answer["ok"]["body"]
-            return body
-        if answer["error"]["status"] == 404:
-            raise Problem(403, "asker_gone", "Who asked for this is no longer an active user.")
-        raise Problem.read(answer["error"])
+            body: JSON = self.ask("identity", "identity.context_of", {"user_id": asker["user_id"]}, context, timeout=5)
+        except Problem as problem:
+            if problem.status == 404:
+                raise Problem(403, "asker_gone", "Who asked for this is no longer an active user.") from None
+            raise
+        return body
 
     # --- what the bus hands over
 

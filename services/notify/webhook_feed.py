@@ -7,9 +7,8 @@ import time
 from dataclasses import replace
 from typing import Any
 
-from chassis.bus.ports import BusUnavailable, OutcomeUnknown
 from chassis.context import Context
-from chassis.errors import Problem, unavailable
+from chassis.errors import Problem
 from services.notify import webhooks as rules
 
 JSON = dict[str, Any]
@@ -113,16 +112,8 @@ class Follower:
 
 def read(runtime: Any, context: Context, after: int, types: list[str], limit: int) -> JSON:
     """`{items, next}` of the feed as this principal sees it. Raises Problem."""
-    request = {
-        "method": "eventlog.feed",
-        "context": runtime.signer.sign(replace(context, deadline=time.time() + 5)),
-        "params": {"after": after, "types": types, "limit": limit},
-    }
-    try:
-        answer = runtime.caller.call("eventlog", request, timeout=5.0)
-    except (BusUnavailable, OutcomeUnknown) as error:
-        raise unavailable("The event log did not answer.") from error
-    if "error" in answer:
-        raise Problem.read(answer["error"])
-    body: JSON = answer["ok"]["body"]
+    context = replace(context, deadline=time.time() + 5)
+    body: JSON = runtime.ask(
+        "eventlog", "eventlog.feed", {"after": after, "types": types, "limit": limit}, context, timeout=5.0
+    )
     return body

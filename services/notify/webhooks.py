@@ -8,9 +8,8 @@ import secrets
 from typing import Any
 
 from chassis import egress
-from chassis.bus.ports import BusUnavailable, OutcomeUnknown
 from chassis.database import Work
-from chassis.errors import Problem, conflict, forbidden, invalid, unavailable
+from chassis.errors import conflict, forbidden, invalid
 from chassis.ids import new_id
 from chassis.permissions import scope
 from chassis.records import Store
@@ -100,15 +99,8 @@ def _head(work: Work) -> int:
 
 def heads(runtime: Any, tenant: str, tenants: list[str]) -> dict[str, int]:
     """The newest position of each tenant's feed. Raises 503 where eventlog does not answer."""
-    context = runtime.signer.sign(runtime.principal(tenant, "timer:webhooks"))
-    request = {"method": "eventlog.heads", "context": context, "params": {"tenants": tenants}}
-    try:
-        answer = runtime.caller.call("eventlog", request, timeout=3.0)
-    except (BusUnavailable, OutcomeUnknown) as error:
-        raise unavailable("The event log did not answer.") from error
-    if "error" in answer:
-        raise Problem.read(answer["error"])
-    found: dict[str, int] = answer["ok"]["body"]
+    principal = runtime.principal(tenant, "timer:webhooks")
+    found: dict[str, int] = runtime.ask("eventlog", "eventlog.heads", {"tenants": tenants}, principal)
     return found
 
 
