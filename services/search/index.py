@@ -3,33 +3,87 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
 
 from services.search.mapping import Document
 from services.search.phrases import Phrase
 from services.search.visibility import Visible
 
 JSON = dict[str, Any]
+Key = tuple[str, str]
+"""A record's name and an id."""
+
+
+class Cursor(NamedTuple):
+    """The place of a hit in the order of an answer: by score, then the newest, then the highest id first."""
+
+    score: int
+    changed_at: dt.datetime
+    id: str
+
+
+class Filter(NamedTuple):
+    """The document's facet `field` must hold one of the values."""
+
+    field: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One question. Every term of the phrase must be answered by a field that `visible` shows.
+
+    `after` is the last hit of the page before. `facets` are counted beside the count by record. `lifted` are the points
+    of what this user opened or edited lately, at most a few hundred records.
+    """
+
+    phrase: Phrase
+    visible: Visible
+    limit: int
+    after: Cursor | None = None
+    filters: tuple[Filter, ...] = ()
+    facets: tuple[str, ...] = ()
+    lifted: Mapping[Key, int] = field(default_factory=dict)
+    explain: bool = False
 
 
 @dataclass(frozen=True)
 class Hit:
-    """A record that was found; `data` holds all its indexed fields, hidden ones too."""
+    """A record that was found; `data` holds all its indexed fields, hidden ones too.
+
+    `reasons` are (what, points) and add up to the score, when an explanation was asked for: `key` (the whole of a
+    key), `beginning` (of a key), `words`, `own`, `lifted`.
+    """
 
     record: str
     id: str
     version: int
     data: JSON
-    score: float
+    score: int
+    owner_id: str | None
+    changed_at: dt.datetime
+    reasons: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def cursor(self) -> Cursor:
+        return Cursor(self.score, self.changed_at, self.id)
 
 
 @dataclass(frozen=True)
 class Found:
-    """The best hits, and how many there are by record (exact up to the index's bound)."""
+    """The hits of one page, how many there are on all pages by record, and by value of each facet that was asked for.
+
+    `exact` is false where there are more than were counted. `degraded` says that another index than the usual one
+    answered, because that one is away.
+    """
 
     hits: list[Hit]
     counts: dict[str, int]
+    facets: dict[str, dict[str, int]] = field(default_factory=dict)
+    exact: bool = True
+    degraded: bool = False
 
 
 @dataclass(frozen=True)
@@ -46,14 +100,20 @@ class Index(Protocol):
     def take(self, tenant: str, documents: list[Document], newest_at: dt.datetime) -> None:
         """Keep these documents, all or none, where they are newer than what is there; note how far it has come."""
 
-    def find(self, tenant: str, phrase: Phrase, visible: Visible, limit: int) -> Found:
+    def find(self, tenant: str, asked: Asked) -> Found:
         """Documents in which every term is answered, best first."""
 
-    def similar(self, tenant: str, typed: str, visible: Visible, limit: int) -> Found:
-        """Documents whose title is almost what was typed, most alike first."""
+    def similar(self, tenant: str, asked: Asked) -> Found:
+        """Documents whose title has, for every term, a word that is almost the same: most alike first.
 
-    def versions(self, tenant: str, ids: list[tuple[str, str]], visible: Visible) -> dict[tuple[str, str], int]:
-        """The indexed versions of (record, id), deleted ones included, as far as the principal may read them."""
+        Almost is one letter wrong, missing, too many or two changed places up to five letters, and two above.
+        """
+
+    def versions(self, tenant: str, ids: list[Key], visible: Visible) -> dict[Key, int]:
+        """The indexed versions of (record, id), deleted ones included, as far as the principal may read them.
+
+        The next `find` sees at least these versions.
+        """
 
     def freshness(self, tenant: str) -> Freshness:
         """How far the index has come."""

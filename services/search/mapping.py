@@ -20,6 +20,7 @@ CUSTOM_WEIGHT = 2
 MOST_WORDS = 2_000
 LONGEST_KEY = 80
 EXTERNAL = "external_ids"
+FACET_TEXT = 100
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class Searchable:
     keys: frozenset[str]
     title: str
     subtitle: tuple[str, ...]
+    facets: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,8 @@ class Document:
     """One version of one record as it goes into the index. `words` are (field, word, weight), each pair once.
 
     A word that begins with `=` is the whole folded value of a title, a number, an address or another key; one that
-    begins with `~` is a phone number from its end, so that last digits are a prefix.
+    begins with `~` is a phone number from its end, so that last digits are a prefix. `facets` are the values by which
+    answers are counted and narrowed.
     """
 
     record: str
@@ -52,6 +55,7 @@ class Document:
     title_key: str
     data: JSON
     words: tuple[tuple[str, str, int], ...]
+    facets: dict[str, tuple[str, ...]]
 
 
 @cache
@@ -90,7 +94,20 @@ def _searchable(record: type[Record]) -> Searchable | None:
         keys=frozenset(keys),
         title=record.title_field,
         subtitle=record.subtitle_fields,
+        facets=tuple(name for name, field in declared.items() if name not in keys and _is_facet(name, field)),
     )
+
+
+def _is_facet(name: str, field: f.Field) -> bool:
+    """Whether answers are counted and narrowed by a field: it can be filtered, is not personal and has few values.
+
+    These are states, choices, yes or no, currencies, tags, owner and team, and short texts such as city and country.
+    """
+    if not field.filter or field.pii:
+        return False
+    if isinstance(field, (f.Choice, f.Choices, f.Boolean, f.Currency, f.Texts)) or name in ("owner_id", "team_id"):
+        return True
+    return type(field) is f.Text and field.max <= FACET_TEXT and name != "number"
 
 
 def document_of(event: JSON, custom: dict[str, frozenset[str]] | None = None) -> Document | None:
@@ -115,7 +132,16 @@ def document_of(event: JSON, custom: dict[str, frozenset[str]] | None = None) ->
         title_key="" if deleted else key_of(data.get(searchable.title) or "")[1:],
         data={} if deleted else {name: data[name] for name in shown if data.get(name)},
         words=() if deleted else (*_words(searchable, data), *_custom(searchable, data, custom or {})),
+        facets={} if deleted else {name: found for name in searchable.facets if (found := _facet(data.get(name)))},
     )
+
+
+def _facet(value: Any) -> tuple[str, ...]:
+    """The values of a facet as texts: `true` and `false` for yes and no, nothing for what is empty."""
+    if isinstance(value, bool):
+        return ("true" if value else "false",)
+    values = value if isinstance(value, list) else [value]
+    return tuple(one for one in values if isinstance(one, str) and one)
 
 
 def newest(documents: list[Document]) -> list[Document]:

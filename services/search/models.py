@@ -23,6 +23,7 @@ documents = Table(
     Column("title_key", Text(collation="C"), nullable=False),
     Column("data", JSONB, nullable=False),
     Column("changed_at", DateTime(timezone=True), nullable=False),
+    Column("facets", JSONB, nullable=False, server_default="{}"),
 )
 Index(
     "ix_documents_title_key",

@@ -14,9 +14,9 @@ from typing import Any
 import orjson
 
 from chassis.database import Database, Work
-from services.search.index import Found, Freshness, Hit
+from services.search.index import Asked, Found, Freshness, Hit, Key
 from services.search.mapping import Document
-from services.search.phrases import Phrase, Term, prefix
+from services.search.phrases import Term, prefix
 from services.search.visibility import Visible
 
 BATCH = 200
@@ -27,17 +27,19 @@ KEYS = 200
 RANKED = 300
 ALIKE = "0.45"
 SHORTEST_TITLE = 4
+REASONS = ("key", "beginning", "words", "own", "lifted")
 
 UPSERT = (
-    "INSERT INTO documents (tenant_id, record, id, version, deleted, owner_id, team_id, title_key, data, changed_at)"
+    "INSERT INTO documents"
+    " (tenant_id, record, id, version, deleted, owner_id, team_id, title_key, data, changed_at, facets)"
     " SELECT %(tenant)s, new.record, new.id, new.version, new.deleted, new.owner_id, new.team_id, new.title_key,"
-    "  new.data::jsonb, new.changed_at"
+    "  new.data::jsonb, new.changed_at, new.facets::jsonb"
     " FROM unnest(%(record)s::text[], %(id)s::uuid[], %(version)s::bigint[], %(deleted)s::bool[], %(owner)s::uuid[],"
-    "  %(team)s::uuid[], %(title)s::text[], %(data)s::text[], %(changed)s::timestamptz[])"
-    "  AS new (record, id, version, deleted, owner_id, team_id, title_key, data, changed_at)"
+    "  %(team)s::uuid[], %(title)s::text[], %(data)s::text[], %(changed)s::timestamptz[], %(facets)s::text[])"
+    "  AS new (record, id, version, deleted, owner_id, team_id, title_key, data, changed_at, facets)"
     " ON CONFLICT (tenant_id, record, id) DO UPDATE SET version = excluded.version, deleted = excluded.deleted,"
     "  owner_id = excluded.owner_id, team_id = excluded.team_id, title_key = excluded.title_key, data = excluded.data,"
-    "  changed_at = excluded.changed_at"
+    "  changed_at = excluded.changed_at, facets = excluded.facets"
     " WHERE documents.version < excluded.version RETURNING record, id"
 )
 FORGET = (
@@ -72,38 +74,32 @@ class PostgresIndex:
                 _write(work, ordered[start : start + BATCH])
             work.sql(PROGRESS, (tenant, newest_at, work.now))
 
-    def find(self, tenant: str, phrase: Phrase, visible: Visible, limit: int) -> Found:
+    def find(self, tenant: str, asked: Asked) -> Found:
         with self._reading(tenant) as work:
-            terms = _rarest_first(work, phrase.terms)
-            question = Question(tenant, visible)
-            statement = question.ranked(phrase.key, terms, limit)
-            rows = list(work.sql(statement, question.parameters))
-        return Found([_hit(row) for row in rows], dict(rows[0].counts) if rows else {})
+            terms = _rarest_first(work, asked.phrase.terms)
+            question = Question(tenant, asked)
+            rows = list(work.sql(question.ranked(terms), question.parameters))
+        return _found(rows, asked)
 
-    def similar(self, tenant: str, typed: str, visible: Visible, limit: int) -> Found:
-        titled = visible.titled()
+    def similar(self, tenant: str, asked: Asked) -> Found:
+        typed, titled = asked.phrase.key[1:], asked.visible.titled()
         if len(typed) < SHORTEST_TITLE or not titled:
             return Found([], {})
-        question = Question(tenant, visible)
-        question.parameters |= {"typed": typed, "titled": list(titled), "limit": limit}
-        statement = (
-            f"SELECT set_config('pg_trgm.word_similarity_threshold', '{ALIKE}', true);"
-            "SELECT record, id, version, data, word_similarity(%(typed)s, title_key) AS score FROM documents"
-            " WHERE tenant_id = %(tenant)s AND title_key %%> %(typed)s AND record = ANY(%(titled)s)"
-            f" AND {question.readable('documents')} ORDER BY score DESC, changed_at DESC LIMIT %(limit)s"
-        )
+        question = Question(tenant, asked)
+        question.parameters |= {"typed": typed, "titled": list(titled)}
+        # One statement, because a reading is not one transaction, and the setting is of the transaction.
+        setting = f"SELECT set_config('pg_trgm.word_similarity_threshold', '{ALIKE}', true);"
         with self._reading(tenant) as work:
-            hits = [_hit(row) for row in work.sql(statement, question.parameters)]
-        records = [hit.record for hit in hits]
-        return Found(hits, {record: records.count(record) for record in records})
+            rows = list(work.sql(setting + question.alike(), question.parameters))
+        return _found(rows, asked)
 
-    def versions(self, tenant: str, ids: list[tuple[str, str]], visible: Visible) -> dict[tuple[str, str], int]:
-        question = Question(tenant, visible)
+    def versions(self, tenant: str, ids: list[Key], visible: Visible) -> dict[Key, int]:
+        question = Question(tenant)
         question.parameters |= {"wanted": [record for record, _ in ids], "ids": [one for _, one in ids]}
         statement = (
             "SELECT record, id, version FROM documents"
             " JOIN unnest(%(wanted)s::text[], %(ids)s::uuid[]) AS wanted (record, id) USING (record, id)"
-            f" WHERE tenant_id = %(tenant)s AND {question.readable('documents')}"
+            f" WHERE tenant_id = %(tenant)s AND {question.readable('documents', visible)}"
         )
         with self._reading(tenant) as work:
             return {(row.record, row.id): row.version for row in work.sql(statement, question.parameters)}
@@ -134,6 +130,7 @@ def _write(work: Work, documents: list[Document]) -> None:
             "title": [document.title_key for document in documents],
             "data": [orjson.dumps(document.data).decode() for document in documents],
             "changed": [document.changed_at for document in documents],
+            "facets": [orjson.dumps(document.facets).decode() for document in documents],
         },
     )
     newer = {(row.record, row.id) for row in kept}
@@ -159,7 +156,7 @@ def _rarest_first(work: Work, terms: Sequence[Term]) -> list[Term]:
     """The terms by how many words answer them, counted no further than it matters."""
     if len(terms) < 2:
         return list(terms)
-    question = Question(work.tenant, None)
+    question = Question(work.tenant)
     counts = ", ".join(
         f"(SELECT count(*) FROM (SELECT FROM words WHERE tenant_id = %(tenant)s AND {question.within('words', term)}"
         f" LIMIT {COUNTED}) AS answers)"
@@ -169,43 +166,138 @@ def _rarest_first(work: Work, terms: Sequence[Term]) -> list[Term]:
     return [term for _, term in sorted(zip(row, terms, strict=True), key=lambda pair: pair[0])]
 
 
-def _hit(row: Any) -> Hit:
-    return Hit(row.record, row.id, row.version, row.data, round(float(row.score), 3))
+def _found(rows: Sequence[Any], asked: Asked) -> Found:
+    """Every row carries the whole answer's counts; a page without rows says nothing of them."""
+    if not rows:
+        return Found([], {})
+    first = rows[0]
+    return Found([_hit(row, asked.explain) for row in rows], dict(first.counts), dict(first.facets or {}), first.exact)
+
+
+def _hit(row: Any, explain: bool) -> Hit:
+    reasons = tuple((what, points) for what in REASONS if (points := int(getattr(row, what))))
+    return Hit(
+        record=row.record,
+        id=row.id,
+        version=row.version,
+        data=row.data,
+        score=int(row.score),
+        owner_id=row.owner_id,
+        changed_at=row.changed_at,
+        reasons=reasons if explain else (),
+    )
 
 
 class Question:
     """Builds one statement with its parameters."""
 
-    def __init__(self, tenant: str, visible: Visible | None) -> None:
-        self.visible = visible
+    def __init__(self, tenant: str, asked: Asked | None = None) -> None:
+        self._asked = asked
         self.parameters: dict[str, Any] = {"tenant": tenant}
 
-    def ranked(self, key: str, terms: Sequence[Term], limit: int) -> str:
+    @property
+    def asked(self) -> Asked:
+        assert self._asked is not None
+        return self._asked
+
+    def ranked(self, terms: Sequence[Term]) -> str:
         """Documents that answer all terms, with their score: an exact key before all, then the beginning of a key, then
         the sum of the weights; one's own records count a little more."""
-        assert self.visible is not None
-        self.parameters |= {"me": self.visible.user_id, "key": key, "limit": limit}
-        branches = [self._words(terms, bounds) for bounds in terms[0].ranges]
-        branches.append(self._keys("1000 + w.weight", "exact", "w.word = %(key)s"))
+        key = self.asked.phrase.key
+        self.parameters |= {"me": self.asked.visible.user_id, "key": key, "cut": CANDIDATES}
+        branches = [self._words(terms, bounds, at) for at, bounds in enumerate(terms[0].ranges)]
+        branches.append(self._keys("1000", "exact", "w.word = %(key)s"))
         start = Term(key, (prefix(key),))
         branches.append(self._keys("10 * w.weight", "start", self.within("w", start)))
+        lifted, lifts = self._lifted()
         return (
             f"WITH answers AS ({' UNION ALL '.join(branches)}),"
-            " scored AS (SELECT record, id, coalesce(max(score) FILTER (WHERE kind = 'words'), 0)"
-            "  + coalesce(max(score) FILTER (WHERE kind = 'exact'), 0)"
-            "  + coalesce(max(score) FILTER (WHERE kind = 'start'), 0)"
-            "  + coalesce(bool_or(mine), false)::int AS score FROM answers GROUP BY record, id),"
-            f" ranked AS (SELECT * FROM scored ORDER BY score DESC, id DESC LIMIT {RANKED})"
+            " parts AS (SELECT record, id, coalesce(max(score) FILTER (WHERE kind = 'words'), 0) AS words,"
+            "  coalesce(max(score) FILTER (WHERE kind = 'exact'), 0) AS key,"
+            "  coalesce(max(score) FILTER (WHERE kind = 'start'), 0) AS beginning,"
+            "  coalesce(bool_or(mine), false)::int AS own FROM answers GROUP BY record, id),"
+            f" scored AS (SELECT parts.*, {lifted} AS lifted, words + key + beginning + own + {lifted} AS score"
+            f"  FROM parts{lifts}),"
+            f" ranked AS ({self._best()})"
             # LIMIT keeps this a look-up for each ranked record: as a join it would be planned over the whole table.
-            " SELECT ranked.record, ranked.id, version, data, score, (SELECT jsonb_object_agg(record, n)"
-            "  FROM (SELECT record, count(*) AS n FROM scored GROUP BY record) AS counted) AS counts"
-            " FROM ranked CROSS JOIN LATERAL (SELECT version, data, changed_at FROM documents"
+            " SELECT ranked.*, version, data, owner_id, changed_at, (SELECT jsonb_object_agg(record, n)"
+            "  FROM (SELECT record, count(*) AS n FROM scored GROUP BY record) AS counted) AS counts,"
+            f" {self._counted('scored')} AS facets, NOT EXISTS (SELECT FROM answers WHERE kind = 'words'"
+            "  GROUP BY branch HAVING count(*) >= %(cut)s) AS exact"
+            " FROM ranked CROSS JOIN LATERAL (SELECT version, data, owner_id, changed_at FROM documents"
             "  WHERE tenant_id = %(tenant)s AND documents.record = ranked.record AND documents.id = ranked.id"
-            "  LIMIT 1) AS document"
-            " ORDER BY score DESC, changed_at DESC, ranked.id DESC LIMIT %(limit)s"
+            f"  LIMIT 1) AS document WHERE {self._behind('ranked.id')}"
+            f" ORDER BY score DESC, changed_at DESC, ranked.id DESC LIMIT {self._keep(self.asked.limit)}"
         )
 
-    def _words(self, terms: Sequence[Term], bounds: tuple[str, str | None]) -> str:
+    def alike(self) -> str:
+        """Documents whose title is almost what was typed, by the share of it that is the same, in hundredths."""
+        return (
+            "WITH scored AS (SELECT record, id, (100 * word_similarity(%(typed)s, title_key))::int AS score"
+            " FROM documents WHERE tenant_id = %(tenant)s AND title_key %%> %(typed)s AND record = ANY(%(titled)s)"
+            f" AND {self.readable('documents', self.asked.visible)}{self._filtered('documents')})"
+            " SELECT record, id, version, data, score, score AS words, 0 AS key, 0 AS beginning, 0 AS own, 0 AS lifted,"
+            " owner_id, changed_at, (SELECT jsonb_object_agg(record, n)"
+            "  FROM (SELECT record, count(*) AS n FROM scored GROUP BY record) AS counted) AS counts,"
+            f" {self._counted('scored')} AS facets, true AS exact FROM scored JOIN documents USING (record, id)"
+            f" WHERE tenant_id = %(tenant)s AND {self._behind('id')}"
+            f" ORDER BY score DESC, changed_at DESC, id DESC LIMIT {self._keep(self.asked.limit)}"
+        )
+
+    def _lifted(self) -> tuple[str, str]:
+        """The points of what is lifted, and the join that they come from."""
+        if not self.asked.lifted:
+            return "0", ""
+        records, ids = zip(*self.asked.lifted, strict=True)
+        points = list(self.asked.lifted.values())
+        return "coalesce(lifts.points, 0)", (
+            f" LEFT JOIN unnest({self._keep(list(records))}::text[], {self._keep(list(ids))}::uuid[],"
+            f" {self._keep(points)}::int[]) AS lifts (record, id, points) USING (record, id)"
+        )
+
+    def _best(self) -> str:
+        """Those that may be on the page. Equals stay together, so that the newest of them can come first."""
+        best = f"ORDER BY score DESC FETCH FIRST {RANKED} ROWS WITH TIES"
+        if self.asked.after is None:
+            return f"SELECT * FROM scored {best}"
+        last = self._keep(self.asked.after.score)
+        return f"SELECT * FROM scored WHERE score = {last} UNION ALL (SELECT * FROM scored WHERE score < {last} {best})"
+
+    def _behind(self, id: str) -> str:
+        """Only what comes after the last hit of the page before."""
+        if self.asked.after is None:
+            return "true"
+        score, changed_at, last = (self._keep(value) for value in self.asked.after)
+        return f"(score, changed_at, {id}) < ({score}, {changed_at}::timestamptz, {last}::uuid)"
+
+    def _filtered(self, alias: str) -> str:
+        """Documents that have one of the wanted values in each facet, where that facet is not hidden."""
+        found = ""
+        for field, values in self.asked.filters:
+            hidden = [record for record, fields in sorted(self.asked.visible.hidden.items()) if field in fields]
+            found += (
+                f" AND {alias}.facets -> {self._keep(field)}::text ?| {self._keep(list(values))}::text[]"
+                f" AND NOT {alias}.record = ANY({self._keep(hidden)}::text[])"
+            )
+        return found
+
+    def _counted(self, source: str) -> str:
+        """`{field: {value: n}}` over all documents of `source`; hidden facets are not counted."""
+        if not self.asked.facets:
+            return "NULL::jsonb"
+        pieces = []
+        for field in self.asked.facets:
+            hidden = [record for record, fields in sorted(self.asked.visible.hidden.items()) if field in fields]
+            pieces.append(
+                f"{self._keep(field)}::text, (SELECT coalesce(jsonb_object_agg(value, n), '{{}}') FROM"
+                f" (SELECT value, count(*) AS n FROM {source} CROSS JOIN LATERAL (SELECT facets FROM documents"
+                f" WHERE tenant_id = %(tenant)s AND documents.record = {source}.record AND documents.id = {source}.id"
+                f" AND NOT documents.record = ANY({self._keep(hidden)}::text[]) LIMIT 1) AS own,"
+                f" jsonb_array_elements_text(own.facets -> {self._keep(field)}::text) AS value GROUP BY 1) AS valued)"
+            )
+        return f"jsonb_build_object({', '.join(pieces)})"
+
+    def _words(self, terms: Sequence[Term], bounds: tuple[str, str | None], branch: int) -> str:
         """Documents where the first term is answered within these bounds and every other one somewhere."""
         first = Term(terms[0].word, (bounds,))
         joins, sums, conditions = "", self._weight("w", first), ""
@@ -220,20 +312,28 @@ class Question:
             sums += f" + t{at}.score"
             conditions += f" AND t{at}.score IS NOT NULL"
         return (
-            f"(SELECT w.record, w.id, {sums} AS score, 'words' AS kind, w.owner_id = %(me)s::uuid AS mine"
+            f"(SELECT w.record, w.id, {sums} AS score, 'words' AS kind, {branch} AS branch,"
+            " w.owner_id = %(me)s::uuid AS mine"
             f" FROM words AS w{joins} WHERE {self._allowed()} AND {self.within('w', first)}{conditions}"
-            f" ORDER BY w.word, w.weight DESC LIMIT {CANDIDATES})"
+            f" ORDER BY w.word, w.weight DESC LIMIT %(cut)s)"
         )
 
     def _keys(self, score: str, kind: str, condition: str) -> str:
         return (
-            f"(SELECT w.record, w.id, {score} AS score, '{kind}' AS kind, w.owner_id = %(me)s::uuid AS mine"
+            f"(SELECT w.record, w.id, {score} AS score, '{kind}' AS kind, 0 AS branch,"
+            " w.owner_id = %(me)s::uuid AS mine"
             f" FROM words AS w WHERE {self._allowed()} AND {condition}"
             f" ORDER BY w.word, w.weight DESC LIMIT {KEYS})"
         )
 
     def _allowed(self) -> str:
-        return f"w.tenant_id = %(tenant)s AND {self.readable('w')} AND {self.unmasked('w')}"
+        allowed = f"w.tenant_id = %(tenant)s AND {self.readable('w', self.asked.visible)} AND {self.unmasked('w')}"
+        if not self.asked.filters:
+            return allowed
+        return (
+            f"{allowed} AND EXISTS (SELECT FROM documents AS d WHERE d.tenant_id = %(tenant)s AND d.record = w.record"
+            f" AND d.id = w.id{self._filtered('d')})"
+        )
 
     def _weight(self, alias: str, term: Term) -> str:
         """A whole word is worth twice its beginning."""
@@ -249,10 +349,8 @@ class Question:
         ]
         return f"({' OR '.join(found)})"
 
-    def readable(self, alias: str) -> str:
+    def readable(self, alias: str, seen: Visible) -> str:
         """The rows of `alias` that the principal may read, by record, owner and team. No other place says so in SQL."""
-        assert self.visible is not None
-        seen = self.visible
         self.parameters |= {"all": list(seen.everything), "own": list(seen.own), "team": list(seen.team)}
         self.parameters |= {"me": seen.user_id, "teams": list(seen.teams)}
         found = [f"{alias}.record = ANY(%(all)s::text[])"]
@@ -266,10 +364,9 @@ class Question:
 
     def unmasked(self, alias: str) -> str:
         """Words of fields that are not hidden from the principal."""
-        assert self.visible is not None
         found = [
             f"NOT ({alias}.record = {self._keep(record)} AND {alias}.field = ANY({self._keep(sorted(fields))}::text[]))"
-            for record, fields in sorted(self.visible.hidden.items())
+            for record, fields in sorted(self.asked.visible.hidden.items())
         ]
         return " AND ".join(found) or "true"
 

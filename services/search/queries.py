@@ -7,10 +7,9 @@ from typing import Any
 
 from chassis.context import Context
 from chassis.errors import bad_request
-from chassis.text import fold
 from contracts.fields import instant, parse_uuid
 from services.search.highlights import highlight, subtitle_of, title_of
-from services.search.index import Found, Freshness, Hit, Index, index_of
+from services.search.index import Asked, Found, Freshness, Hit, Index, index_of
 from services.search.mapping import by_type, searchables
 from services.search.phrases import Phrase, phrases
 from services.search.visibility import Visible, visible
@@ -62,13 +61,15 @@ def _asked(types: Any) -> list[str]:
 def _find(index: Index, tenant: str, typed: str, seen: Visible, limit: int) -> tuple[Found, Phrase | None, bool]:
     """What answers the first reading that finds anything, or titles that are almost what was typed."""
     if seen.records:
-        for phrase in phrases(typed):
-            found = index.find(tenant, phrase, seen, limit)
+        readings = phrases(typed)
+        for phrase in readings:
+            found = index.find(tenant, Asked(phrase, seen, limit))
             if found.hits:
                 return found, phrase, False
-        found = index.similar(tenant, fold(typed), seen, limit)
-        if found.hits:
-            return found, None, True
+        if readings:
+            found = index.similar(tenant, Asked(readings[-1], seen, limit))
+            if found.hits:
+                return found, None, True
     return Found([], {}), None, False
 
 

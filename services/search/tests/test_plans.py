@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import create_engine
 
+from services.search.index import Asked
 from services.search.mapping import searchables
 from services.search.phrases import phrases
-from services.search.postgres import FORGET, PostgresIndex, Question
+from services.search.postgres import FORGET, Question
 from services.search.tests.support import ACCOUNT, CONTACT
 from services.search.visibility import visible
 
@@ -52,43 +53,21 @@ def test_questions_use_the_index_of_words_whatever_the_scope(full):
         seen = visible(context, searchables())
         for typed in [*alike, "name", "name ab", "ab cd name", "中国银行", "030-0074321", "4711", "zgyh"]:
             for phrase in phrases(typed):
-                question = Question(full.suite.tenant, seen)
-                plan = _plan(full, question.ranked(phrase.key, phrase.terms, 20), question.parameters)
+                question = Question(full.suite.tenant, Asked(phrase, seen, 20))
+                plan = _plan(full, question.ranked(phrase.terms), question.parameters)
                 assert "Index Only Scan using ix_words_word" in plan, (scope, typed, plan)
                 assert "Seq Scan" not in plan, (scope, typed, plan)
                 assert plan.count("pk_words") == len(phrase.terms) - 1, (scope, typed, plan)
 
 
 def test_almost_the_same_title_is_found_by_the_index_of_titles(full):
-    explained = []
-
-    class Explaining(PostgresIndex):
-        def _reading(self, tenant):
-            return _Explaining(full, explained)
-
-    Explaining(full.runtime).similar(full.suite.tenant, "nme abcdef", visible(full.suite.context(), searchables()), 20)
-    (plan,) = explained
+    question = Question(
+        full.suite.tenant, Asked(phrases("nme abcdef")[0], visible(full.suite.context(), searchables()), 20)
+    )
+    question.parameters |= {"typed": "nme abcdef", "titled": [ACCOUNT, CONTACT]}
+    plan = _plan(full, question.alike(), question.parameters)
     assert "ix_documents_title_key" in plan
     assert "Seq Scan" not in plan
-
-
-class _Explaining:
-    """Stands where a reading does and notes the plan instead of the answer."""
-
-    def __init__(self, index, into):
-        self.index, self.into = index, into
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        return None
-
-    def sql(self, statement, parameters):
-        setting, _, question = statement.partition(";")
-        assert "word_similarity_threshold" in setting
-        self.into.append(_plan(self.index, question, parameters))
-        return []
 
 
 def test_replacing_the_words_of_a_document_uses_the_key(full):
