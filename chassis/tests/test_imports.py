@@ -337,6 +337,17 @@ def test_a_mapping_is_saved_used_and_forgotten(suite: Any) -> None:
         _start(suite, "Firma\nx\n", saved="Old CRM")
 
 
+def test_a_saved_mapping_leaves_out_what_is_null_and_refuses_what_is_no_object(suite: Any) -> None:
+    named = {"record": ACCOUNT, "name": "Old CRM"}
+    given = {"columns": None, "formats": None, "constants": {"source": "old"}, "empty": None}
+    assert suite.call("customer", "import.save_mapping", {**named, "mapping": given})["mapping"] == {
+        "constants": {"source": "old"}
+    }
+    for wrong in ([], "", 0, False):
+        with refused(422, field="mapping.formats"):
+            suite.call("customer", "import.save_mapping", {**named, "mapping": {"formats": wrong}})
+
+
 def test_columns_of_custom_fields_are_read_by_their_definitions(suite_of: Any) -> None:
     suite = suite_of("identity", "customer")
     choices = [{"value": "red", "label": {"en": "Red", "zh": "红"}}, {"value": "blue", "label": {"en": "Blue"}}]

@@ -62,14 +62,18 @@ class Plan:
 
 
 def check_shape(mapping: Any) -> JSON:
-    """A mapping of the right shape, or 422: what does not depend on the file is refused with the request."""
+    """A mapping of the right shape, or 422: what does not depend on the file is refused with the request.
+
+    A member that is null says nothing, so it is left out.
+    """
     if mapping is None:
         return {}
     if not isinstance(mapping, dict):
         raise invalid({"mapping": "Must be an object."})
+    mapping = {name: value for name, value in mapping.items() if value is not None}
     errors: dict[str, str] = {f"mapping.{name}": "Unknown member." for name in mapping if name not in MEMBERS}
     for name in ("columns", "formats", "constants"):
-        part = mapping.get(name) or {}
+        part = mapping.get(name, {})
         if not isinstance(part, dict) or len(part) > 500:
             errors[f"mapping.{name}"] = "Must be an object."
             continue

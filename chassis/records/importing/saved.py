@@ -71,7 +71,8 @@ def put(work: Work, store: Store[Any], name: str, given: Any) -> JSON:
     may_import(work, store)
     if not 1 <= len(name.strip()) <= NAME or CONTROL.search(name):
         raise invalid({"name": f"Must have 1 to {NAME} characters."})
-    mapping.check_fields(store.record, mapping.check_shape(given), None)
+    kept = mapping.check_shape(given)
+    mapping.check_fields(store.record, kept, None)
     count = work.sql(
         "SELECT count(*) FROM import_mappings WHERE tenant_id = %s AND record = %s AND name <> %s",
         (work.tenant, store.name, name),
@@ -82,7 +83,7 @@ def put(work: Work, store: Store[Any], name: str, given: Any) -> JSON:
         "INSERT INTO import_mappings (tenant_id, record, name, mapping, updated_at, updated_by)"
         " VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (tenant_id, record, name) DO UPDATE"
         " SET mapping = excluded.mapping, updated_at = excluded.updated_at, updated_by = excluded.updated_by",
-        (work.tenant, store.name, name, orjson.dumps(given).decode(), work.now, work.context.actor),
+        (work.tenant, store.name, name, orjson.dumps(kept).decode(), work.now, work.context.actor),
     )
     return get(work, store, name)
 
