@@ -53,6 +53,14 @@ PUBLIC_MAIL = frozenset(
 _WORD = re.compile(rf"[{HAN}]+|[^\W_{HAN}]+")
 _MODEL = re.compile("[0-9][^0-9]|[^0-9][0-9]")
 _DOTTED = re.compile(r"(?<=\b\w)[./](?=\w\b)|[.'’]")
+# An extension stands behind a word for it, in the languages that firms write it in; `+49 (0)30` has a zero that nobody
+# dials from abroad.
+_EXTENSION = re.compile(
+    r"\s*(?:;\s*ext=|\bext(?:ension|n)?\b\.?|\bx(?=\s*\d)|#|\bramal\b|\bdurchwahl\b|\bdw\b\.?|\bposte\b|\bint\b\.?|"
+    r"内线|分机|分機|转|轉)\s*[:.]?\s*\d{1,6}\s*$"
+)
+_TRUNK = re.compile(r"(?<=\d)\s*\(0\)")
+_CHINESE_MOBILE = re.compile("1[3-9]")
 PHONE_TAIL = 7
 LONGEST = 60
 
@@ -91,8 +99,21 @@ def _words(value: str) -> list[str]:
 
 
 def phone(value: str) -> str:
-    """The digits that two ways of writing a number share: the last ten, without the country's code and zeros."""
-    return phone_digits(value).lstrip("0")[-10:]
+    """The digits that all ways of writing a number share: no extension, country code or trunk zeros; the last ten.
+
+    Of Brazilian mobiles also without the ninth digit, which they got between 2012 and 2016.
+
+    `+86 138 0013 8000` and `13800138000` are one, and so are `+55 (11) 98765-4321`, `11 8765-4321` and
+    `+55 11 8765 4321 ramal 12`.
+    """
+    digits = phone_digits(_TRUNK.sub("", _EXTENSION.sub("", fold(value)))).lstrip("0")
+    brazilian = digits.startswith("55") and len(digits) in (12, 13)
+    if brazilian:
+        digits = digits[2:]
+    # Without its country, eleven digits with a 9 in the third place are taken for Brazilian unless they are Chinese.
+    if len(digits) == 11 and digits[2] == "9" and (brazilian or not _CHINESE_MOBILE.match(digits)):
+        digits = digits[:2] + digits[3:]
+    return digits[-10:]
 
 
 def email(value: str) -> str:

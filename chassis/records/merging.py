@@ -29,13 +29,16 @@ if TYPE_CHECKING:
 JSON = dict[str, Any]
 MOST_LOSERS = 20
 MOST_SHOWN = 200
+MOST_TAGS = 50
+"""As many as a record may have (`contracts.records.Record`)."""
 UNDER_WAY = ("merging", "unmerging")
 
 
 def merge(work: Work, store: Store[Any], winner_id: str, body: JSON, if_match: str | None = None) -> tuple[Any, str]:
     """Merge `losers` into the record: `{"losers": [ids], "choices": {field: id of whose value counts}}`.
 
-    A field that is not chosen keeps the survivor's value, and where that is empty takes the first loser's that is not.
+    A field that is not chosen keeps the survivor's value, and where that is empty takes the first loser's that is not;
+    tags of all of them stay.
     Returns the survivor and the id of the merge, whose references are still to be led over.
     """
     loser_ids = _losers(body, winner_id)
@@ -167,6 +170,8 @@ def _take_over(work: Work, store: Store[Any], winner: Any, losers: Sequence[Any]
             source = next((loser for loser in losers if not _empty(getattr(loser, name))), None)
         if source is not None and source is not winner:
             setattr(winner, name, getattr(source, name))
+    tags = [*(winner.tags or ()), *(tag for loser in losers for tag in loser.tags or ())]
+    winner.tags = list(dict.fromkeys(tags))[:MOST_TAGS]
     after = winner.wire()
     undo["fields"] = {
         name: {"was": before[name], "became": after[name]} for name in after if after[name] != before[name]

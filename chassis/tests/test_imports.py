@@ -141,6 +141,21 @@ def test_references_are_found_by_id_name_or_external_key(suite: Any) -> None:
     assert {item["account_id"] for item in suite.list(CONTACT)} == {acme["id"]}
 
 
+def test_a_blank_column_repeated_keys_german_dates_and_references_by_external_key_are_no_obstacle(suite: Any) -> None:
+    for number in range(3):
+        suite.create(ACCOUNT, {"name": f"Firm {number}", "external_ids": {"erp": f"F{number}"}})
+    lines = [f"P{n % 40};;Person {n % 40};{n % 28 + 1:02}.12.1980;F{n % 3};" for n in range(1200)]
+    content = "external:erp;;name;birthday;firm;\n" + "\n".join(lines) + "\nP99;;Nobody's;31.02.1980;F9;\n"
+    mapping = {"columns": {"firm": "account_id"}, "formats": {"birthday": "DD.MM.YYYY", "account_id": "external:erp"}}
+    result = _import(suite, content, record=CONTACT, mode="upsert", match="external:erp", mapping=mapping)
+    # Forty people with twelve hundred rows: the last row of each is what he is, and nobody is there twice.
+    assert (result["created"], result["rejected"]) == (40, 1)
+    assert result["created"] + result["updated"] + result["unchanged"] == 1200
+    firms = {one["id"]: one["external_ids"]["erp"] for one in suite.list(ACCOUNT)}
+    found = {one["external_ids"]["erp"]: (one["birthday"], firms[one["account_id"]]) for one in suite.list(CONTACT)}
+    assert found == {f"P{n % 40}": (f"1980-12-{n % 28 + 1:02}", f"F{n % 3}") for n in range(1160, 1200)}
+
+
 def test_an_import_may_do_what_its_asker_may_do_and_no_more(suite: Any) -> None:
     theirs = suite.create(
         ACCOUNT, {"name": "Theirs", "external_ids": {"erp": "1"}}, context=suite.context(user_id=_other())

@@ -35,7 +35,7 @@ def test_a_name_that_is_nothing_but_a_legal_form_stays() -> None:
         ("person", "M. Anders", "Maria Anders", 0.9, 1),
         ("person", "Maria Andres", "Maria Anders", 0.9, 1),
         ("person", "Maria Anders", "Thomas Hardy", 0, 0.4),
-        ("phone", "+49 (30) 007-4321", "030 0074321", 0, 1),
+        ("phone", "+49 (30) 007-4321", "030 0074321", 1, 1),
         ("phone", "310-475-3585", "310/475-3585", 1, 1),
         ("phone", "310-475-3585", "310-475-3586", 0, 0),
         ("email", "Maria+news@alfreds.example", "maria@alfreds.example", 1, 1),
@@ -48,6 +48,41 @@ def test_a_name_that_is_nothing_but_a_legal_form_stays() -> None:
 )
 def test_values_are_as_alike_as_people_find_them(kind: str, one: str, other: str, least: float, most: float) -> None:
     assert least <= likeness.alike(kind, likeness.normal(kind, one), likeness.normal(kind, other)) <= most
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("+86 138 0013 8000", "13800138000"),
+        ("0086-13800138000", "138-0013-8000"),
+        ("（０１０）６２７８ ５００１ 转 5021", "+86 10 62785001"),
+        ("+55 (11) 98765-4321", "+55 11 8765-4321"),
+        ("011 98765-4321", "(11) 8765-4321"),
+        ("+55 21 98765 4321 ramal 12", "21 8765 4321"),
+        ("+49 (0)30 0074321", "030/0074321"),
+        ("+1 310 475 3585 ext. 12", "310-475-3585 x7"),
+        ("030 0074321 Durchwahl 12", "030 0074321"),
+        ("+44 20 7946 0958 #3", "020 7946 0958"),
+    ],
+)
+def test_phone_numbers_are_the_same_whatever_their_country_code_ninth_digit_and_extension(one: str, other: str) -> None:
+    mine, theirs = likeness.phone(one), likeness.phone(other)
+    assert mine and theirs
+    assert likeness.alike("phone", mine, theirs) == 1
+    assert likeness.keys("phone", mine) == likeness.keys("phone", theirs)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("13800138000", "13900138000"),
+        ("+55 11 98765-4321", "+55 21 98765-4321"),
+        ("310-475-3585", "310-475-3586"),
+        ("+86 199 1234 5678", "+86 191 2345 6781"),
+    ],
+)
+def test_other_phone_numbers_are_others(one: str, other: str) -> None:
+    assert likeness.alike("phone", likeness.phone(one), likeness.phone(other)) == 0
 
 
 def test_a_mailbox_that_everybody_may_have_says_nothing_of_the_firm() -> None:

@@ -9,6 +9,7 @@ from chassis.context import Context
 from chassis.database import Work
 from chassis.errors import Problem, forbidden, invalid
 from chassis.records import Store
+from chassis.service import on
 from contracts.registry import registry
 from services.notify import webhook_feed
 from services.notify import webhooks as rules
@@ -82,20 +83,43 @@ def _read_on(runtime: Any, tenant: str, position: int) -> int:
 
 
 def _followers(runtime: Any, principal: Context, items: list[JSON]) -> list[tuple[str, JSON]]:
-    """Who follows what changed, he himself having changed it left out."""
+    """Who follows what changed, or what was merged into it; he himself having changed it left out."""
     with runtime.database.reading(principal) as work:
         rows = work.sql(
-            "SELECT about, user_id FROM followings WHERE tenant_id = %s AND about_key = ANY(%s) AND deleted_at IS NULL",
-            (principal.tenant, sorted({item["subject"] for item in items})),
+            'WITH RECURSIVE of AS (SELECT subject, subject COLLATE "C" AS about'
+            " FROM unnest(%s::text[]) AS asked (subject)"
+            " UNION SELECT of.subject, m.subject FROM of JOIN merged_subjects AS m"
+            "  ON m.tenant_id = %s AND m.into_subject = of.about)"
+            " SELECT DISTINCT of.subject, f.user_id FROM of JOIN followings AS f"
+            "  ON f.tenant_id = %s AND f.about_key = of.about AND f.deleted_at IS NULL",
+            (sorted({item["subject"] for item in items}), principal.tenant, principal.tenant),
         ).all()
-    found = []
-    for item in items:
-        found += [
-            (str(row.user_id), item)
-            for row in rows
-            if row.about == item["subject"] and item["actor"] != f"user:{row.user_id}"
-        ]
-    return found
+    return [
+        (str(row.user_id), item)
+        for item in items
+        for row in rows
+        if row.subject == item["subject"] and item["actor"] != f"user:{row.user_id}"
+    ]
+
+
+@on(
+    *(
+        f"{name}.{verb}"
+        for name, record in registry.load().records.items()
+        if "merge" in record.operations
+        for verb in ("merged", "restored")
+    )
+)
+def on_merged(event: JSON, work: Work) -> None:
+    """Who follows a record that was merged follows its survivor, until the merge is taken back."""
+    into = event["data"].get("merged_into_id")
+    work.sql(
+        "INSERT INTO merged_subjects (tenant_id, subject, into_subject, version) VALUES (%s, %s, %s, %s)"
+        " ON CONFLICT (tenant_id, subject) DO UPDATE"
+        " SET into_subject = excluded.into_subject, version = excluded.version"
+        " WHERE merged_subjects.version < excluded.version",
+        (work.tenant, event["subject"], into and f"{event['subject'].split('/')[0]}/{into}", event["version"]),
+    )
 
 
 def _as_seen(runtime: Any, tenant: str, user_id: str, item: JSON) -> JSON | None:

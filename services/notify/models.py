@@ -65,6 +65,19 @@ following_positions = Table(
 )
 
 
+# Records that were merged into another one, by subject (`account/<id>`): who follows such a one follows its survivor.
+# `into_subject` is null again once a merge was taken back; the highest version of the merged record counts.
+merged_subjects = Table(
+    "merged_subjects",
+    metadata,
+    Column("tenant_id", Uuid(as_uuid=False), primary_key=True),
+    Column("subject", Text(collation="C"), primary_key=True),
+    Column("into_subject", Text(collation="C")),
+    Column("version", Integer, nullable=False),
+)
+Index("ix_merged_subjects_into_subject", merged_subjects.c.tenant_id, merged_subjects.c.into_subject)
+
+
 class Webhook(Stored, record=contracts.Webhook):
     pass
 

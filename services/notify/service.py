@@ -6,7 +6,7 @@ import datetime as dt
 
 from chassis.service import USER, Service, Timer
 from services.notify import deliveries, reactions, reminders
-from services.notify.followings import follow_records, followings
+from services.notify.followings import follow_records, followings, on_merged
 from services.notify.notifications import notifications
 from services.notify.webhook_feed import Follower
 from services.notify.webhook_sending import Sender
@@ -18,7 +18,7 @@ class Notify(Service):
 
     name = "notify"
     stores = (notifications, deliveries.deliveries, followings, webhooks, webhook_deliveries)
-    reactions = (*reactions.reactions, reminders.on_activity)
+    reactions = (*reactions.reactions, reminders.on_activity, on_merged)
     following = Follower()
     timers = (
         Timer("send-mail", dt.timedelta(seconds=1), deliveries.send_due),

@@ -17,7 +17,7 @@ JSON = dict[str, Any]
 # What says how something came about, and not what is: it may only grow.
 TRACES = {
     "changes", "unsent", "inbox", "idempotency", "sagas", "asked", "counters", "timers", "merges", "events",
-    "feed_positions", "progress", "alembic_version", "chassis_version", "dead_letters",
+    "feed_positions", "merged_subjects", "progress", "alembic_version", "chassis_version", "dead_letters",
 }  # fmt: skip
 MOVING = {"version", "updated_at", "updated_by", "changed_at"}
 
@@ -127,7 +127,16 @@ class Business:
         """Columns of records that still name one of these: service, table, row."""
         found = []
         for (service, table), rows in self.holds().items():
-            if table in ("merged_records", "repointed", "copies", "external_ids", "documents", "words", "order_points"):
+            if table in (
+                "merged_records",
+                "merged_subjects",
+                "repointed",
+                "copies",
+                "external_ids",
+                "documents",
+                "words",
+                "order_points",
+            ):
                 continue
             for row in rows:
                 for loser in losers:

@@ -69,6 +69,24 @@ def test_fields_that_were_changed_since_keep_what_they_became(suite: Suite) -> N
     assert (back["name"], back["phone"], back["fax"], back["merged_into_id"]) == ("B", "2", "3", None)
 
 
+def test_what_both_sides_share_stays_once_and_goes_back_to_both(suite: Suite) -> None:
+    """Tags and groups that both have: no list repeats, and un-merging gives each its own again."""
+    winner, loser = account(suite, "A", tags=["vip", "tea"]), account(suite, "B", tags=["tea", "berlin"])
+    both = suite.create("customer.group", {"name": "Both", "account_ids": [loser, winner]})["id"]
+    lost = suite.create("customer.group", {"name": "Lost", "account_ids": [loser]})["id"]
+    merge(suite, ACCOUNT, winner, [loser])
+    suite.settle()
+    assert suite.get(ACCOUNT, winner)["tags"] == ["vip", "tea", "berlin"]
+    assert suite.get("customer.group", both)["account_ids"] == [winner]
+    assert suite.get("customer.group", lost)["account_ids"] == [winner]
+    assert suite.dead() == []
+    unmerge(suite, ACCOUNT, winner)
+    suite.settle()
+    assert [suite.get(ACCOUNT, one)["tags"] for one in (winner, loser)] == [["vip", "tea"], ["tea", "berlin"]]
+    assert suite.get("customer.group", both)["account_ids"] == [loser, winner]
+    assert suite.get("customer.group", lost)["account_ids"] == [loser]
+
+
 def test_a_merged_id_leads_to_its_survivor_and_takes_no_writes(suite: Suite) -> None:
     top, middle, low = account(suite, "Top"), account(suite, "Middle"), account(suite, "Low")
     merge(suite, ACCOUNT, middle, [low])

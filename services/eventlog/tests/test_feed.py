@@ -189,3 +189,29 @@ def test_a_filter_on_rare_events_reads_a_range_of_the_index(suite):
         plan = "\n".join(row[0] for row in work.sql("EXPLAIN " + statement, values))
     assert "ix_events_record" in plan
     assert "Seq Scan" not in plan
+
+
+def test_a_consumer_that_was_away_for_three_days_gets_every_event_once_and_each_records_versions_in_order(suite_of):
+    suite = suite_of("customer", "eventlog")
+    made = [suite.create("customer.account", {"name": name}) for name in ("A", "B")]
+    suite.settle()
+    heard = feed(suite)["next"]
+    for day in range(3):
+        for one in made:
+            suite.update("customer.account", one["id"], {"notes": f"day {day}"})
+        suite.settle()
+        suite.clock.forward(days=1)
+        for runtime in suite.bus.runtimes.values():
+            runtime.tidy()
+    seen, after = [], heard
+    while (page := feed(suite, after, limit=2))["next"] != after:
+        seen += page["items"]
+        after = page["next"]
+    assert len({item["id"] for item in seen}) == len(seen) == 6
+    for one in made:
+        of_it = [item for item in seen if item["subject"] == f"account/{one['id']}"]
+        assert [(item["version"], item["data"]["notes"]) for item in of_it] == [
+            (2, "day 0"),
+            (3, "day 1"),
+            (4, "day 2"),
+        ]

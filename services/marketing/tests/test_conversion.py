@@ -228,3 +228,20 @@ def test_a_converted_lead_counts_as_converted_for_its_campaign(suite, sales):
     suite.settle()
     after = suite.get("marketing.campaign", campaign["id"])
     assert (after["leads_count"], after["converted_count"]) == (2, 1)
+
+
+def test_many_are_converted_at_once_though_twins_among_them_were_merged_meanwhile(suite, sales):
+    first, twin, other = (qualified(suite, name=name, campaign_id=None)["id"] for name in ("Ada", "Ada W.", "Bo"))
+    chosen = {"field": "status", "value": "qualified"}
+    seen = suite.call("marketing", "record.bulk_job", {"record": LEAD, "action": "convert", "filter": chosen})
+    suite.run_jobs("marketing")
+    suite.call("marketing", "record.merge", {"record": LEAD, "id": first, "data": {"losers": [twin]}})
+    suite.settle()
+    ran = suite.call("marketing", "job.run", {"id": seen["id"].partition("-")[2]})
+    suite.run_jobs("marketing")
+    suite.settle()
+    ended = suite.call("marketing", "job.get", {"id": ran["id"].partition("-")[2]})
+    # The one that is gone is reported and left alone; its survivor, who is as he was seen, becomes a customer.
+    assert (ended["state"], ended["result"]["done"], ended["result"]["gone"]) == ("succeeded", 2, 1)
+    assert [suite.get(LEAD, one)["status"] for one in (first, other)] == ["converted", "converted"]
+    assert (len(suite.list(CONTACT)), suite.dead()) == (2, [])

@@ -64,6 +64,35 @@ def test_what_is_not_followed_or_no_longer_followed_is_silent(suite, nancy):
     suite.create("notify.following", {"about": f"account/{account['id']}"}, context=nancy)
 
 
+def test_who_follows_a_merged_record_follows_its_survivor_once_until_the_merge_is_taken_back(suite_of):
+    # Each service that may refer to accounts takes part in a merge.
+    suite = suite_of()
+    nancy = suite.context(user_id=user(suite))
+    winner, loser, low = (suite.create("customer.account", {"name": name})["id"] for name in ("Top", "Twin", "Low"))
+    suite.settle()
+    for one in (winner, loser, low):
+        suite.create("notify.following", {"about": f"account/{one}"}, context=nancy)
+    ned = suite.context(user_id=user(suite, email="ned@example.com"))
+    suite.create("notify.following", {"about": f"account/{low}"}, context=ned)
+    for into, one in ((loser, low), (winner, loser)):
+        data = {"losers": [one]}
+        suite.call("customer", "record.merge", {"record": "customer.account", "id": into, "data": data})
+        suite.settle()
+    follow_records(suite.runtime("notify"))
+    before = len(suite.list("notify.notification"))
+    suite.update("customer.account", winner, {"phone": "1"})
+    assert len(told(suite)) == before + 2, "Nancy, who followed all of them, once; and Ned"
+    suite.call("customer", "record.unmerge", {"record": "customer.account", "id": winner, "data": {}})
+    told(suite)
+    before = len(suite.list("notify.notification"))
+    suite.update("customer.account", winner, {"phone": "2"})
+    assert len(told(suite)) == before + 1, "Ned does not follow it any more"
+    suite.update("customer.account", loser, {"phone": "3"})
+    assert len(told(suite)) == before + 3, "Low is still merged into Twin"
+    with suite.work("notify") as work:
+        work.sql("DELETE FROM following_positions WHERE tenant_id = %s", (suite.tenant,))
+
+
 def test_an_unknown_kind_and_following_for_others_are_refused(suite, nancy):
     with pytest.raises(Problem) as unknown:
         suite.create("notify.following", {"about": f"unicorn/{new_id()}"}, context=nancy)
