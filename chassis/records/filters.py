@@ -91,6 +91,8 @@ class Conditions:
         if operator not in operand.field.operators:
             known = ", ".join(operand.field.operators)
             raise bad_request("unknown_operator", f"{name} has no operator {operator}; it has {known}.", name)
+        if operand.otherwise is not None and operator in ("ne", "empty"):
+            operand = operand.otherwise
         self.used.add(name)
         self._indexed = self._indexed and operand.indexed
         sql, values = self._compared(operand, operator, value)

@@ -73,6 +73,8 @@ class Operand:
     """The column of `custom_values` behind a custom field, where no row means no value."""
     currency: str = ""
     """The SQL of a shown amount's currency."""
+    otherwise: Operand | None = None
+    """What `ne` and `empty` ask instead, where the column has no row for what is empty."""
 
 
 def operand_of(work: Work, store: Store[Any], name: Any) -> Operand:
@@ -171,7 +173,7 @@ def _beyond(work: Work, store: Store[Any], name: str, beyond: str, inner: str, i
         raise bad_request("unknown_parameter", f"{name} is not a field of a {beyond}.", name)
     other = work.service.stores.get(beyond)
     if other is None:
-        return _copied(work, store, name, beyond, inner, field)
+        return _copied(work, store, name, beyond, inner, field, indexed)
     there = _of_mapping(other.stored.by_name[inner], name, "r")
     readable, values = _readable(work, beyond, "r.owner_id", "r.team_id")
     sql = (
@@ -181,8 +183,11 @@ def _beyond(work: Work, store: Store[Any], name: str, beyond: str, inner: str, i
     return replace(there, indexed=there.indexed and indexed, shown="", around=(sql, tuple(values)))
 
 
-def _copied(work: Work, store: Store[Any], name: str, beyond: str, inner: str, field: f.Field) -> Operand:
-    """A field of the minimal copy, which has no index: only the referring rows that others leave are looked at."""
+def _copied(
+    work: Work, store: Store[Any], name: str, beyond: str, inner: str, field: f.Field, indexed: bool
+) -> Operand:
+    """A field of the minimal copy. Texts, choices and references have keys with an index; of other fields only the
+    referring rows that others leave are looked at."""
     kept = (*work.service.copies.get(beyond, ()), "owner_id", "team_id")
     if inner not in kept or not field.operators or isinstance(field, f.Texts):
         word = name.split(".", 1)[0]
@@ -196,7 +201,16 @@ def _copied(work: Work, store: Store[Any], name: str, beyond: str, inner: str, f
         f"EXISTS (SELECT 1 FROM copies AS r WHERE r.tenant_id = t.tenant_id AND r.record = '{beyond}'"
         f" AND r.id = {_referring(name)} AND NOT r.deleted{readable} AND "
     )
-    return Operand(name, field, column, False, text, around=(sql, tuple(values)))
+    plain = Operand(name, field, column, False, text, around=(sql, tuple(values)))
+    if not isinstance(field, f.Text | f.Choice | f.Ref):
+        return plain
+    keyed = (
+        "EXISTS (SELECT 1 FROM copy_keys AS k JOIN copies AS r"
+        " ON r.tenant_id = k.tenant_id AND r.record = k.record AND r.id = k.id"
+        f" WHERE k.tenant_id = t.tenant_id AND k.record = '{beyond}' AND k.field = '{inner}'"
+        f" AND k.id = {_referring(name)} AND NOT r.deleted{readable} AND "
+    )
+    return Operand(name, field, "k.key", indexed, True, around=(keyed, tuple(values)), otherwise=plain)
 
 
 def _referring(name: str) -> str:

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from sqlalchemy import Boolean, Column, Integer, MetaData, Table, Text, Uuid
+from sqlalchemy import Boolean, Column, Index, Integer, MetaData, Table, Text, Uuid
 from sqlalchemy.dialects.postgresql import JSONB
 
 from chassis.errors import conflict, invalid
 from chassis.records import survivors
+from chassis.text import fold
 from contracts import fields as f
 from contracts import merging
 from contracts.records import Record
@@ -21,10 +22,14 @@ if TYPE_CHECKING:
     from chassis.records.stored import Stored
 
 JSON = dict[str, Any]
+LONGEST_KEY = 400
 
 
 def define(metadata: MetaData) -> None:
-    """Copies of other services' records: the highest version seen, and the few fields that rules here need."""
+    """Copies of other services' records: the highest version seen, and the few fields that rules and filters here need.
+
+    `copy_keys` has the folded text of each copied value: what filters through a reference are answered from.
+    """
     Table(
         "copies",
         metadata,
@@ -35,6 +40,16 @@ def define(metadata: MetaData) -> None:
         Column("deleted", Boolean, nullable=False),
         Column("data", JSONB, nullable=False),
     )
+    keys = Table(
+        "copy_keys",
+        metadata,
+        Column("tenant_id", Uuid(as_uuid=False), primary_key=True),
+        Column("record", Text, primary_key=True),
+        Column("id", Uuid(as_uuid=False), primary_key=True),
+        Column("field", Text, primary_key=True),
+        Column("key", Text(collation="C"), nullable=False),
+    )
+    Index("ix_copy_keys_key", keys.c.tenant_id, keys.c.record, keys.c.field, keys.c.key, keys.c.id)
 
 
 def keep(work: Work, event: JSON, fields: Sequence[str]) -> None:
@@ -45,19 +60,37 @@ def keep(work: Work, event: JSON, fields: Sequence[str]) -> None:
 
 def store(work: Work, record: str, data: JSON, fields: Sequence[str]) -> None:
     """Keep the copy of a record as its owner knows it, unless a newer version is here already."""
+    copied = {name: data.get(name) for name in (*fields, "owner_id", "team_id")}
+    keys = {name: key_of(value) for name, value in copied.items() if isinstance(value, str)}
+    of = (work.tenant, record)
     work.later(
-        "INSERT INTO copies (tenant_id, record, id, version, deleted, data) VALUES (%s, %s, %s, %s, %s, %s)"
-        " ON CONFLICT (tenant_id, record, id) DO UPDATE SET version = excluded.version, deleted = excluded.deleted,"
-        " data = excluded.data WHERE copies.version < excluded.version",
+        "WITH kept AS (INSERT INTO copies (tenant_id, record, id, version, deleted, data)"
+        "  VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (tenant_id, record, id) DO UPDATE"
+        "  SET version = excluded.version, deleted = excluded.deleted, data = excluded.data"
+        "  WHERE copies.version < excluded.version RETURNING id),"
+        " gone AS (DELETE FROM copy_keys AS k USING kept"
+        "  WHERE k.tenant_id = %s AND k.record = %s AND k.id = kept.id AND k.field <> ALL(%s::text[]))"
+        " INSERT INTO copy_keys AS k (tenant_id, record, id, field, key)"
+        " SELECT %s, %s, kept.id, new.field, new.key FROM kept, unnest(%s::text[], %s::text[]) AS new (field, key)"
+        " ON CONFLICT (tenant_id, record, id, field) DO UPDATE SET key = excluded.key WHERE k.key <> excluded.key",
         (
-            work.tenant,
-            record,
+            *of,
             data["id"],
             data["version"],
             data["deleted_at"] is not None,
-            orjson.dumps({name: data.get(name) for name in (*fields, "owner_id", "team_id")}).decode(),
+            orjson.dumps(copied).decode(),
+            *of,
+            list(keys),
+            *of,
+            list(keys),
+            list(keys.values()),
         ),
     )
+
+
+def key_of(value: str) -> str:
+    """What a copied text is compared by; an entry of an index has its limit."""
+    return fold(value)[:LONGEST_KEY]
 
 
 def copy_of(work: Work, record: str, record_id: str, *, lock: bool = False) -> JSON | None:

@@ -26,7 +26,7 @@ class Sales(Service):
     )
     alarms = {"overdue": overdue}
     copies = {
-        "customer.account": ("name", "currencies", "credit_limit", "payment_days"),
+        "customer.account": ("name", "city", "country", "currencies", "credit_limit", "payment_days"),
         "customer.contact": ("account_id",),
         "inventory.product": ("name", "price", "tax_rate", "discontinued"),
         "inventory.warehouse": ("name",),

@@ -15,7 +15,7 @@ class ServiceDesk(Service):
     stores = (requests, service_contracts, articles)
     reactions = (on_order_rejected,)
     copies = {
-        "customer.account": ("name",),
+        "customer.account": ("name", "city", "country"),
         "customer.contact": ("name", "account_id"),
         "sales.order": ("number", "status"),
     }

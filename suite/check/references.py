@@ -32,6 +32,7 @@ TYPED = (
     ("external_ids", "record_id"),
     ("account_facts", "record_id"),
     ("copies", "id"),
+    ("copy_keys", "id"),
     ("custom_values", "record_id"),
     ("merged_records", "id"),
     ("merged_records", "into_id"),

@@ -214,6 +214,55 @@ def new_tenant(world: World) -> None:
     _event(world, "identity.tenant.created", world.tenant, slug="tea", name="Tea")
 
 
+def twin_accounts(world: World) -> None:
+    """Two accounts that are one, with references in every service, more than one batch of them in some."""
+    for name in ("winner", "loser"):
+        account = world.create("customer.account", {"name": f"Alfreds {name}", "tags": [name]})["id"]
+        world.known[name] = str(account)
+    of_loser = {"account_id": world.known["loser"]}
+    contacts = [world.create("customer.contact", {"name": name, **of_loser})["id"] for name in ("Ana", "Bo", "Cyd")]
+    world.create("customer.group", {"name": "Both", "account_ids": [world.known["loser"], world.known["winner"]]})
+    world.create("customer.activity", {"subject": "Call", **of_loser, "contact_id": contacts[0]})
+    _draft(world, account="loser")
+    world.create("sales.opportunity", {"name": "Tea for all", **of_loser})
+    world.create("service.request", {"subject": "Cold tea", **of_loser})
+    world.create("marketing.point-entry", {**of_loser, "points": 5, "reason": "welcome"})
+
+
+def twin_products(world: World) -> None:
+    """Two products that are one: stock of both, and some of it reserved."""
+    world.known["winner"], world.known["loser"] = world.known["tea"], world.known["rare"]
+    order = _draft(world, product="rare", quantity="1")
+    world.do("sales.order", order, "place", {})
+    world.settle()
+    assert _status(world) == "confirmed"
+
+
+def _merge(record: str) -> Stage:
+    def merged(world: World) -> None:
+        params = {"record": record, "id": world.known["winner"], "data": {"losers": [world.known["loser"]]}}
+        world.request(record.split(".")[0], "record.merge", params)
+        world.settle()
+        assert _merge_state(world, record) == "merged"
+
+    return merged
+
+
+def _unmerge(record: str) -> Stage:
+    def unmerged(world: World) -> None:
+        world.request(
+            record.split(".")[0], "record.unmerge", {"record": record, "id": world.known["winner"], "data": {}}
+        )
+        world.settle()
+        assert _merge_state(world, record) == "unmerged"
+
+    return unmerged
+
+
+def _merge_state(world: World, record: str) -> str:
+    return str(world.find(record.split(".")[0], "SELECT state FROM merges WHERE tenant_id = %s"))
+
+
 @dataclass(frozen=True)
 class Flow:
     """Stages, of which the first `given` only lead up to what is examined. `furnished` false: in an empty tenant."""
@@ -235,6 +284,16 @@ FLOWS = (
     Flow("receivable overdue", (draft, place, overdue), given=2),
     Flow("lead converted", (qualified, convert)),
     Flow("conversion times out", (qualified, convert_in_vain), given=1),
+    Flow(
+        "accounts merged and un-merged",
+        (twin_accounts, _merge("customer.account"), _unmerge("customer.account")),
+        given=1,
+    ),
+    Flow(
+        "products merged and un-merged",
+        (twin_products, _merge("inventory.product"), _unmerge("inventory.product")),
+        given=1,
+    ),
     Flow("reminder", (reminder,)),
     Flow("people told", (told,)),
     Flow("webhook disabled", (webhook_disabled,)),

@@ -132,6 +132,7 @@ class Business:
                 "merged_subjects",
                 "repointed",
                 "copies",
+                "copy_keys",
                 "external_ids",
                 "documents",
                 "words",
