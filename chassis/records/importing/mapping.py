@@ -70,21 +70,21 @@ def check_shape(mapping: Any) -> JSON:
         return {}
     if not isinstance(mapping, dict):
         raise invalid({"mapping": "Must be an object."})
-    mapping = {name: value for name, value in mapping.items() if value is not None}
-    errors: dict[str, str] = {f"mapping.{name}": "Unknown member." for name in mapping if name not in MEMBERS}
+    kept: JSON = {name: value for name, value in mapping.items() if value is not None}
+    errors: dict[str, str] = {f"mapping.{name}": "Unknown member." for name in kept if name not in MEMBERS}
     for name in ("columns", "formats", "constants"):
-        part = mapping.get(name, {})
+        part = kept.get(name, {})
         if not isinstance(part, dict) or len(part) > 500:
             errors[f"mapping.{name}"] = "Must be an object."
             continue
         for key, value in part.items():
             if not isinstance(value, str) and not (name == "columns" and value is None):
                 errors[f"mapping.{name}.{key}"] = "Must be text."
-    if mapping.get("empty", "keep") not in ("keep", "clear"):
+    if kept.get("empty", "keep") not in ("keep", "clear"):
         errors["mapping.empty"] = "Must be keep or clear."
     if errors:
         raise invalid(errors)
-    return mapping
+    return kept
 
 
 def check_fields(record: type[Record], mapping: JSON, match: str | None) -> None:
