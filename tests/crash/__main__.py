@@ -1,9 +1,14 @@
-"""`python -m tests.crash`: every crash point of every flow, by two workers; LONG=1 adds all pairs of the order flow."""
+"""`python -m tests.crash`: every crash point of every flow, by two workers; LONG=1 adds all pairs of the order flow.
+
+All pairs take hours, so PART=2/5 plays the second fifth of them, spread over the whole flow; the five parts together
+are all. Writes what was played into `results.md`, not in CI, where the tree must stay as it is.
+"""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -13,6 +18,7 @@ from typing import Any
 
 from chassis.testing import prepare_templates
 from suite.servers.postgres import Postgres
+from tests.crash import results
 from tests.crash.enumeration import Examined, enumeration
 from tests.crash.flows import FLOWS
 
@@ -21,15 +27,30 @@ WORKERS = 2
 
 def work(server: str, number: int) -> None:
     """Examine every second moment and say what came out, a line for each stage."""
+    part, parts = chosen_part()
+
+    def mine(first: int, second: int) -> bool:
+        return (first // WORKERS + second) % parts == part - 1
+
     with enumeration(server, f"crash_{number}") as worker:
         for flow in FLOWS:
-            pairs = os.environ.get("LONG") == "1" and flow is FLOWS[0]
+            pairs = mine if os.environ.get("LONG") == "1" and flow is FLOWS[0] else None
             for found in worker.examine(flow, lambda moment: moment % WORKERS == number, pairs=pairs):
                 print(json.dumps(vars(found)), flush=True)
         print(json.dumps(worker.unexamined()), flush=True)
 
 
+def chosen_part() -> tuple[int, int]:
+    """Which part of the pairs, of how many. Exits where PART makes no sense."""
+    said = os.environ.get("PART") or "1/1"
+    found = re.fullmatch(r"([1-9]\d*)/([1-9]\d*)", said)
+    if not found or int(found[1]) > int(found[2]):
+        sys.exit(f"PART is a number of a part and how many there are, such as 2/5, not {said}")
+    return int(found[1]), int(found[2])
+
+
 def main() -> int:
+    part = chosen_part()
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="guanxi-crash-") as folder:
         server = Postgres(Path(folder), max_connections=200)
@@ -49,24 +70,30 @@ def main() -> int:
     if any(codes):
         print("a worker ended before its end")
         return 1
-    return report(told, time.monotonic() - began)
+    return report(told, part, time.monotonic() - began)
 
 
-def report(told: list[list[Any]], seconds: float) -> int:
-    """Print a line for each stage and what was wrong. Returns the exit code."""
+def report(told: list[list[Any]], part: tuple[int, int], seconds: float) -> int:
+    """Print a line for each stage and what was wrong, and write the figures. Returns the exit code."""
     unexamined = told[0].pop()
     stages = [[Examined(**stage) for stage in worker if isinstance(stage, dict)] for worker in told]
     wrong: list[str] = []
-    points = runs = 0
+    points = runs = pairs = played = 0
     for parts in zip(*stages, strict=True):
-        same = all(part.steps == parts[0].steps for part in parts)
-        wrong += [each for part in parts for each in part.wrong] + ([] if same else [f"{parts[0].flow}: steps differ"])
-        points, runs = points + parts[0].moments, runs + sum(part.runs for part in parts)
+        same = all(each.steps == parts[0].steps for each in parts)
+        wrong += [words for each in parts for words in each.wrong]
+        wrong += [] if same else [f"{parts[0].flow}: steps differ"]
+        points, runs = points + parts[0].moments, runs + sum(each.runs for each in parts)
+        pairs, played = pairs + sum(each.pairs for each in parts), played + sum(each.played for each in parts)
         print(f"{parts[0].moments:5} points  {parts[0].flow}: {parts[0].stage}")
     print("\n".join(wrong))
     if unexamined:
         print(f"no flow has these handlers: {', '.join(unexamined)}")
+    if pairs:
+        print(f"{played:,} of the {pairs:,} pairs of the order flow were played (part {part[0]} of {part[1]})")
     print(f"{points} crash points, {runs} kills, {len(wrong)} other ends, {seconds:.0f} s")
+    if os.environ.get("CI") != "true":
+        results.write(results.Figures(points, pairs, played, runs, len(wrong), seconds), part)
     return 1 if wrong or unexamined else 0
 
 

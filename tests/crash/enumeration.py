@@ -35,12 +35,17 @@ BATCH = 2
 
 @dataclass
 class Examined:
-    """What came out of one stage: its steps, how many runs there were, and those that ended in another state."""
+    """What came out of one stage: its steps, how many runs there were, and those that ended in another state.
+
+    `pairs` counts the pairs of moments that there are, `played` those of them that were played.
+    """
 
     flow: str
     stage: str
     steps: list[str]
     runs: int = 0
+    pairs: int = 0
+    played: int = 0
     seconds: float = 0.0
     wrong: list[str] = field(default_factory=list)
 
@@ -96,10 +101,11 @@ class Enumeration:
         flow: Flow,
         share: Callable[[int], bool] = lambda moment: True,
         *,
-        pairs: bool = False,
+        pairs: Callable[[int, int], bool] | None = None,
         first: bool = False,
     ) -> Iterator[Examined]:
-        """Die at every moment of the flow that `share` picks; with `pairs` also at every moment of each recovery.
+        """Die at every moment of the flow that `share` picks; with `pairs` also at those of each recovery's moments
+        for which it says so, given both.
 
         With `first` a stage is left at its first difference.
         """
@@ -109,7 +115,10 @@ class Enumeration:
             for moment in filter(share, range(found.moments)):
                 recovery = self._try(found, stage, template, known, end, (moment,))
                 for second in range(len(recovery) + 1) if pairs else ():
-                    self._try(found, stage, template, known, end, (moment, second))
+                    found.pairs += 1
+                    if pairs and pairs(moment, second):
+                        found.played += 1
+                        self._try(found, stage, template, known, end, (moment, second))
                 if first and found.wrong:
                     break
             found.seconds = time.monotonic() - began

@@ -20,11 +20,14 @@ over; *ok* have exactly one effect; *lost* were acknowledged and have none; *dup
 had an unknown outcome and turned out to have happened, once, when the same key was repeated; *unexpected* is everything
 else: an effect without an acknowledgement, an answer after more than 10 s, an answer that no fault excuses. *recovery*
 is the slowest return to answering after a broken part was back (a killed process: after its successor said that it
-lives; starting an interpreter takes the seconds that the machine has for it).
+lives; starting an interpreter takes the seconds that the machine has for it). *measured* is what the fault's own
+schedule found out, in seconds where it is a time; *unaffected* counts requests that needed only living parts.
 `guanxi check` was clean after every row without a remark.
 
-| Fault | | Variant | attempts | acknowledged | ok | lost | duplicated | recovered | unexpected | recovery | Run |
-|---|---|---|--:|--:|--:|--:|--:|--:|--:|--:|---|
+"""
+COLUMNS = "attempts acknowledged ok lost duplicated recovered unexpected recovery"
+HEAD += f"""| Fault | | Variant | {COLUMNS.replace(" ", " | ")} | measured | Run |
+|---|---|---|{"--:|" * len(COLUMNS.split())}---|---|
 """
 
 
@@ -59,7 +62,12 @@ def _row(report: Report, commit: str, rate: float, variant: str) -> str:
     recovery = f"{max(report.recovery):.1f} s" if report.recovery else "–"
     remark = "" if report.clean else f", **remarks: {len(report.surprises)}**"
     run = f"{commit}, seed {report.seed}, {rate:g}/s, {report.seconds:.0f} s{remark}"
-    return f"| {report.fault.name} | {report.fault.says} | {variant} | {numbers} | {recovery} | {run} |"
+    measured = ", ".join(f"{name} {_plainly(value)}" for name, value in report.figures.items()) or "–"
+    return f"| {report.fault.name} | {report.fault.says} | {variant} | {numbers} | {recovery} | {measured} | {run} |"
+
+
+def _plainly(value: object) -> str:
+    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def _libraries() -> str:

@@ -255,28 +255,43 @@ def restart_database(run: Run) -> None:
         else:
             run.stack.database.stop()
         run.gateway_alive()
-        run.wait(3.0)
+        run.wait(5.0)
         run.must_refuse(begin + 1.0, run.history.now() - REFUSAL)
         run.stack.database.start()
         run.await_recovery()
 
 
 def storm_locks(run: Run) -> None:
-    """F12: a lock on orders, every connection of inventory taken, and a transaction that stays open"""
+    """F12: locks on orders and products for which every connection of two pools waits, beside a sleeping transaction"""
     stack = run.stack
-    holder, sleeper = stack.connect("sales"), stack.connect("customer")
+    holders = [stack.connect("sales"), stack.connect("inventory")]
+    sleeper = stack.connect("customer")
     try:
         sleeper.cursor().execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM changes")
         begin = run.history.now()
-        holder.cursor().execute("BEGIN; LOCK TABLE orders IN ACCESS EXCLUSIVE MODE")
+        for holder, table in zip(holders, ("orders", "products"), strict=True):
+            holder.cursor().execute(f"BEGIN; LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
         run.wait(12)
-        holder.cursor().execute("ROLLBACK")
-        run.must_live(begin, run.history.now() - 4, lambda kind: owner(kind) != "sales")
+        for holder in holders:
+            holder.cursor().execute("ROLLBACK")
+        run.must_live(begin, run.history.now() - 4, lambda kind: owner(kind) == "customer")
         run.await_recovery()
+        began = time.monotonic()
+        until(lambda: not _unsent_before(run, began), 60, every=0.1, what="what was held up is published")
+        if (seconds := time.monotonic() - began) > RECOVERY:
+            run.fault(f"what the locks held up was published after {seconds:.1f} s")
+        run.figures["published in"] = round(seconds, 1)
         run.wait(60 if run.long else 10)
     finally:
-        holder.close()
-        sleeper.close()
+        for connection in (*holders, sleeper):
+            connection.close()
+
+
+def _unsent_before(run: Run, moment: float) -> bool:
+    """Whether anything still waits for a relay that was there at this moment of the monotonic clock."""
+    age = f"{time.monotonic() - moment:.3f} s"
+    statement = "SELECT 1 FROM unsent WHERE queued_at < clock_timestamp() - %s::interval LIMIT 1"
+    return any(run.stack.rows(service, statement, (age,)) for service in SERVICES)
 
 
 def stall_consumers(run: Run) -> None:
