@@ -216,10 +216,11 @@ class World:
             left, due = self._tenants.waiting(self.tenant, self._now)
             if not left:
                 return
+            if self._stirring:
+                # A relay that was killed in this turn has not been heard again yet. It publishes when it is started,
+                # long before anything is due.
+                continue
             if not waiting:
-                # A relay that was killed in this turn has not been heard again yet.
-                if self._stirring:
-                    continue
                 return
             if due is not None:
                 self._now = due + dt.timedelta(milliseconds=1)
