@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 JSON = dict[str, Any]
 CUSTOM, NUMBERING = "identity.custom-field", "identity.numbering-rule"
+BUILDING = "index-custom-field"
+"""The alarms of batches that index a field's existing values (`chassis.records.custom_building`), by
+`<collection>/<field>/<id of the last record>`."""
 # The copies have every field of a definition.
 DEFINED = {
     name: tuple(field for field in registry.load().records[name].declared() if field not in STANDARD)
@@ -36,9 +39,16 @@ class CustomFields:
 
     active: dict[str, f.Field] = field(default_factory=dict)
     wires: dict[str, JSON] = field(default_factory=dict)
+    building: frozenset[str] = frozenset()
+    """Indexed fields whose rows are still being written: lists do not count on them yet."""
+
+    def kept(self, name: str) -> bool:
+        """Whether writers keep rows of this field."""
+        return name in self.wires and bool(self.wires[name]["indexed"])
 
     def indexed(self, name: str) -> bool:
-        return name in self.wires and bool(self.wires[name]["indexed"])
+        """Whether the rows of this field are complete, so that lists may be answered from them."""
+        return self.kept(name) and name not in self.building
 
 
 NONE = CustomFields()
@@ -119,7 +129,25 @@ def _read(work: Work) -> Known:
             rules[wire["applies_to"]] = wire
         else:
             wires.setdefault(wire["applies_to"], []).append(wire)
-    return Known(read_at, {collection: custom_fields(several) for collection, several in wires.items()}, rules)
+    building = _building(work) if wires else {}
+    return Known(
+        read_at,
+        {
+            collection: custom_fields(several, building.get(collection, frozenset()))
+            for collection, several in wires.items()
+        },
+        rules,
+    )
+
+
+def _building(work: Work) -> dict[str, frozenset[str]]:
+    """The fields whose existing values are still being indexed here, by collection."""
+    rows = work.sql("SELECT key FROM timers WHERE tenant_id = %s AND name = %s", (work.tenant, BUILDING))
+    found: dict[str, set[str]] = {}
+    for row in rows:
+        collection, name, _ = row.key.split("/")
+        found.setdefault(collection, set()).add(name)
+    return {collection: frozenset(names) for collection, names in found.items()}
 
 
 def _owned(work: Work, name: str) -> list[JSON]:
@@ -128,9 +156,11 @@ def _owned(work: Work, name: str) -> list[JSON]:
     return [store.stored.wire_of_row(row) for row in rows]
 
 
-def custom_fields(wires: list[JSON]) -> CustomFields:
+def custom_fields(wires: list[JSON], building: frozenset[str] = frozenset()) -> CustomFields:
     """The custom fields of one record from their definitions, in the order of their positions."""
     ordered = sorted(wires, key=lambda wire: (wire["position"], wire["name"]))
     return CustomFields(
-        {wire["name"]: field_of(wire) for wire in ordered if wire["active"]}, {wire["name"]: wire for wire in ordered}
+        {wire["name"]: field_of(wire) for wire in ordered if wire["active"]},
+        {wire["name"]: wire for wire in ordered},
+        building,
     )

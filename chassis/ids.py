@@ -16,6 +16,10 @@ GENERATED_KEY = "request "
 """How the idempotency keys begin that the gateway gives to writes without one. Clients' keys have no blanks."""
 
 
+FIRST_ID = "00000000-0000-0000-0000-000000000000"
+"""Before every id: where a walk in the order of ids begins."""
+
+
 def new_id() -> str:
     return str(uuid7())
 

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from chassis import saga
+from chassis.ids import FIRST_ID
 from chassis.records import Store, merging, survivors
 from chassis.records.survivors import exchange, note, part_key
 from chassis.saga import RETRIABLE, Saga, Step
@@ -27,7 +28,6 @@ JSON = dict[str, Any]
 BATCH = 500
 # References that cannot be reached are asked for again until they can; an operator sees the saga meanwhile.
 DEADLINE = dt.timedelta(days=7)
-NOWHERE = "00000000-0000-0000-0000-000000000000"
 Carry = Callable[[str, list[str], str, "Work"], Any]
 
 
@@ -170,7 +170,7 @@ def _over(request: Any, work: Work) -> JSON:
     at, after = request.place, request.after
     while at < len(places):
         store, place = places[at]
-        found = _referring(work, store, place, list(by), after or NOWHERE, BATCH - moved)
+        found = _referring(work, store, place, list(by), after or FIRST_ID, BATCH - moved)
         for entity in found:
             was = exchange(entity, place, by)
             note(work, request.merge_id, store.name, entity.id, place, was)

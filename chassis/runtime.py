@@ -17,12 +17,12 @@ from chassis.bus.wire import decode
 from chassis.clock import Clock
 from chassis.context import EVERYTHING, Context, Signer, service_context
 from chassis.database import Database, Work
-from chassis.definitions import DEFINED, Definitions
+from chassis.definitions import BUILDING, CUSTOM, DEFINED, Definitions
 from chassis.errors import Problem, from_validation, unavailable
 from chassis.ids import GENERATED_KEY
 from chassis.inbox import NotYet
 from chassis.numbering import Numbers
-from chassis.records import Store, references
+from chassis.records import Store, custom_building, references
 from chassis.service import USER, Reaction, Service
 from contracts.merging import ASKS
 from contracts.registry import registry
@@ -70,6 +70,8 @@ class Runtime:
 
             def keep_copy(event: JSON, work: Work) -> None:
                 record = event["type"].rsplit(".", 1)[0]
+                if record == CUSTOM:
+                    custom_building.heard(work, event["data"])
                 references.keep(work, event, self.copies[record])
                 if record in DEFINED:
                     work.committed.append(partial(self.definitions.forget, work.tenant))
@@ -94,6 +96,8 @@ class Runtime:
         found = self._ask(work, "identity", "identity.definitions", {}) or {}
         for record, documents in found.items():
             for document in documents:
+                if record == CUSTOM:
+                    custom_building.heard(work, document)
                 references.store(work, record, document, self.copies[record])
         return True
 
@@ -319,13 +323,14 @@ class Runtime:
                 )
             )
         rung = 0
+        handlers = {BUILDING: custom_building.ring, **self.definition.alarms}
         for row in rows:
             with (
                 self._alone(f"alarm {row.name}"),
                 self.database.work(self.principal(str(row.tenant_id), f"timer:{row.name}")) as work,
             ):
                 if timers.take(work, row.name, row.key):
-                    self.definition.alarms[row.name](row.key, work)
+                    handlers[row.name](row.key, work)
                     rung += 1
         return rung
 

@@ -141,7 +141,6 @@ class CustomField(
     target = f.Code(label=("Refers to", "引用集合"), once=True, help=("A collection", "集合名称"))
     indexed = f.Boolean(
         default=True,
-        once=True,
         label=("Filtered and sorted by", "可筛选和排序"),
         help=("At most 20 fields of a collection", "每个集合最多 20 个字段"),
     )

@@ -146,7 +146,7 @@ class Listing:
             "limit": lambda text: whole("limit", text, 1, MAX_PAGE),
             "after": lambda text: cursor("after", text),
             "fields": lambda text: names("fields", text, self.fields),
-            "expand": lambda text: names("expand", text, self.expands),
+            "expand": self.expand,
             "count": lambda text: one_of("count", text, ("exact", "estimate")),
         }
         if "delete" in record.operations:
@@ -190,6 +190,13 @@ class Listing:
         if not self._sorts.fullmatch(declared) or len(set(names)) < len(names):
             raise bad("sort", "Must be one to four different fields such as -created_at, parted by commas.")
         return text
+
+    def expand(self, text: str) -> list[str]:
+        """References by name, those of custom fields as `custom.<name>`, which only the service knows."""
+        asked = text.split(",")
+        own = [name for name in asked if CUSTOM.fullmatch(name) and not name.startswith("-")]
+        names("expand", text, {*self.expands, *own})
+        return list(dict.fromkeys(asked))
 
     def condition(self, name: str, text: str) -> list[str]:
         """`amount.gte=1000` as `["amount", "gte", "1000"]`, after its value was read as the field reads it."""

@@ -125,7 +125,7 @@ def index(work: Work, store: Keeping[Any], entities: Sequence[tuple[Stored, JSON
     for entity, before in entities:
         now: JSON = entity.__dict__["custom"]
         changed = [
-            name for name in now.keys() | before.keys() if now.get(name) != before.get(name) and known.indexed(name)
+            name for name in now.keys() | before.keys() if now.get(name) != before.get(name) and known.kept(name)
         ]
         old = [name for name in changed if name in before]
         if old:
@@ -134,10 +134,30 @@ def index(work: Work, store: Keeping[Any], entities: Sequence[tuple[Stored, JSON
                 (work.tenant, store.name, entity.id, old),
             )
         for name in changed:
-            kind = known.wires[name]["type"]
-            for item, key in enumerate(keys_of(kind, now.get(name))):
-                values = [key if column == COLUMN_OF[kind] else None for column in VALUE_COLUMNS]
-                rows.append((work.tenant, store.name, entity.id, name, item, *values))
+            rows += _rows(work, store.name, entity.id, name, known.wires[name]["type"], now.get(name))
+    _insert(work, rows)
+
+
+def insert(work: Work, record: str, name: str, kind: str, values: Sequence[tuple[str, Any]]) -> None:
+    """The rows of one field, for records that have none of it: each record's id with its value on the wire."""
+    _insert(work, [row for record_id, value in values for row in _rows(work, record, record_id, name, kind, value)])
+
+
+def _rows(work: Work, record: str, record_id: str, name: str, kind: str, value: Any) -> list[tuple[Any, ...]]:
+    return [
+        (
+            work.tenant,
+            record,
+            record_id,
+            name,
+            item,
+            *(key if column == COLUMN_OF[kind] else None for column in VALUE_COLUMNS),
+        )
+        for item, key in enumerate(keys_of(kind, value))
+    ]
+
+
+def _insert(work: Work, rows: Sequence[tuple[Any, ...]]) -> None:
     if rows:
         work.later(_INSERT + ", ".join([_ROW] * len(rows)), [value for one in rows for value in one])
 

@@ -12,6 +12,7 @@ from chassis.permissions import covers, hidden, mask, scope
 from chassis.records import external
 from chassis.records.filters import refuse_unknown
 from contracts import fields as f
+from contracts.custom import PREFIX
 
 if TYPE_CHECKING:
     from chassis.database import Work
@@ -33,19 +34,37 @@ def shape(work: Work, store: Store[Any], documents: list[JSON], params: JSON) ->
 
 
 def expand(work: Work, store: Store[Any], documents: list[JSON], names: list[str]) -> list[JSON]:
-    """Add `<name>` beside `<name>_id`: the record itself within the service, its copied fields across services.
-
-    What the principal may not read, and what is deleted, is null.
+    """Add `<name>` beside `<name>_id`, and `custom.<name>` for a custom reference: the record itself within the
+    service, its copied fields across services. What the principal may not read, and what is deleted,
+    is null.
     """
-    declared = store.record.declared()
     for name in names:
-        field = declared.get(f"{name}_id")
-        if not isinstance(field, f.Ref) or f"{name}_id" in hidden(work.context, store.name):
+        target = _target(work, store, name)
+        if target is None:
             raise bad_request("unknown_parameter", f"{name} cannot be expanded.", "expand")
-        ids = {document[f"{name}_id"] for document in documents if document.get(f"{name}_id")}
-        found = by_id(work, field.target, ids)
-        documents = [{**document, name: found.get(document.get(f"{name}_id"))} for document in documents]
+        referring = [_referred(document, name) for document in documents]
+        found = by_id(work, target, {one for one in referring if one})
+        documents = [{**document, name: found.get(one)} for document, one in zip(documents, referring, strict=True)]
     return documents
+
+
+def _target(work: Work, store: Store[Any], name: str) -> str | None:
+    """The record that a reference leads to; None where there is no such reference for this principal."""
+    concealed = hidden(work.context, store.name)
+    if name.startswith(PREFIX):
+        inner = name.removeprefix(PREFIX)
+        field: Any = work.service.definitions.fields_with(work, store.record.collection, {inner}).active.get(inner)
+        concealed = concealed & {"custom", name}
+    else:
+        field = store.record.declared().get(f"{name}_id")
+        concealed = concealed & {f"{name}_id"}
+    return field.target if isinstance(field, f.Ref) and not concealed else None
+
+
+def _referred(document: JSON, name: str) -> Any:
+    if name.startswith(PREFIX):
+        return (document.get("custom") or {}).get(name.removeprefix(PREFIX))
+    return document.get(f"{name}_id")
 
 
 def by_id(work: Work, target: str, ids: set[str]) -> dict[Any, JSON]:

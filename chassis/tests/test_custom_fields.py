@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from chassis.records import custom, custom_building
 from chassis.tests.given import define, refused, rows
 
 FIELD, ACCOUNT, CONTACT = "identity.custom-field", "customer.account", "customer.contact"
@@ -195,6 +197,130 @@ def test_a_collection_has_at_most_twenty_indexed_fields(suite: Any) -> None:
     suite.update(ACCOUNT, made["id"], {"custom": {"x1": "c", "x2": "d"}})
     found = rows(suite, "customer", "SELECT field, text FROM custom_values WHERE tenant_id = %s ORDER BY field")
     assert [tuple(row) for row in found] == [("x1", "c"), ("x2", "d")]
+
+
+def test_a_further_field_is_not_indexed_later_where_twenty_are(suite: Any) -> None:
+    plain = define(suite, "plain", "text", settle=False, indexed=False)
+    made = [define(suite, f"x{index}", "text", settle=False) for index in range(20)]
+    with refused(409, "too_many_indexed"):
+        suite.update(FIELD, plain["id"], {"indexed": True})
+    suite.update(FIELD, made[0]["id"], {"indexed": False})
+    assert suite.update(FIELD, plain["id"], {"indexed": True})["indexed"] is True
+
+
+def _indexed_later(suite: Any, field_id: str, *, ring: int | None = None) -> None:
+    """Let the batches run: all of them, or so many alarms."""
+    suite.update(FIELD, field_id, {"indexed": True})
+    suite.settle()
+    suite.clock.forward(seconds=31)
+    if ring is None:
+        suite.settle()
+    for _ in range(ring or 0):
+        assert suite.runtime("customer").ring_alarms()
+
+
+def _kept(suite: Any, name: str = "size") -> list[Any]:
+    statement = "SELECT record_id, number FROM custom_values WHERE tenant_id = %s AND field = %s ORDER BY record_id"
+    return [tuple(row) for row in rows(suite, "customer", statement, name)]
+
+
+def test_a_field_that_is_indexed_later_has_its_existing_values_indexed(
+    suite: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(custom_building, "BATCH", 4)
+    field = define(suite, "size", "number", indexed=False)
+    made = [account(suite, {"size": str(size)} if size % 3 else {}) for size in range(10)]
+    wanted = sorted((one["id"], Decimal(size)) for size, one in enumerate(made) if size % 3)
+    assert _kept(suite) == []
+    _indexed_later(suite, field["id"], ring=1)
+    # Half way: filters do not count on the rows yet, and writers keep theirs.
+    assert 0 < len(_kept(suite)) < len(wanted)
+    assert len(suite.list(ACCOUNT, ("custom.size", "gte", "0"))) == len(wanted)
+    suite.update(ACCOUNT, made[9]["id"], {"custom": {"size": "9"}})
+    suite.update(ACCOUNT, made[1]["id"], {"custom": {"size": None}})
+    suite.settle()
+    wanted = sorted([*((one, size) for one, size in wanted if one != made[1]["id"]), (made[9]["id"], Decimal(9))])
+    assert _kept(suite) == wanted
+    assert len(suite.list(ACCOUNT, ("custom.size", "gte", "0"))) == len(wanted)
+    suite.runtime("customer").definitions.forget(suite.tenant)
+    with suite.work("customer") as work:
+        assert work.service.definitions.fields(work, "accounts").indexed("size")
+    assert not suite.dead()
+
+
+def test_a_killed_batch_of_an_index_is_done_again_and_none_twice(suite: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(custom_building, "BATCH", 2)
+    field = define(suite, "size", "number", indexed=False)
+    made = [account(suite, {"size": str(size)}) for size in range(5)]
+    insert, deaths = custom.insert, [True, True]
+
+    def dying(*given: Any) -> None:
+        insert(*given)
+        if deaths:
+            deaths.pop()
+            raise KeyboardInterrupt
+
+    _indexed_later(suite, field["id"], ring=1)
+    monkeypatch.setattr(custom, "insert", dying)
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            suite.runtime("customer").ring_alarms()
+    suite.settle()
+    assert _kept(suite) == sorted((one["id"], Decimal(size)) for size, one in enumerate(made))
+
+
+def test_an_index_that_was_given_up_and_wanted_again_knows_what_happened_between(suite: Any) -> None:
+    field = define(suite, "size", "number")
+    gone, changed = account(suite, {"size": "1"}), account(suite, {"size": "2"})
+    suite.update(FIELD, field["id"], {"indexed": False})
+    suite.settle()
+    suite.update(ACCOUNT, gone["id"], {"custom": {"size": None}})
+    suite.update(ACCOUNT, changed["id"], {"custom": {"size": "3"}})
+    _indexed_later(suite, field["id"])
+    assert _kept(suite) == [(changed["id"], Decimal(3))]
+    assert [one["id"] for one in suite.list(ACCOUNT, ("custom.size", "eq", "3"))] == [changed["id"]]
+
+
+def test_the_records_of_identity_itself_are_indexed_later_too(suite: Any) -> None:
+    field = define(suite, "desk", "number", indexed=False, applies_to="teams")
+    team = suite.create("identity.team", {"name": "North", "custom": {"desk": "7"}})
+    _indexed_later(suite, field["id"])
+    found = rows(suite, "identity", "SELECT record_id, number FROM custom_values WHERE tenant_id = %s")
+    assert [tuple(row) for row in found] == [(team["id"], Decimal(7))]
+
+
+def test_a_custom_reference_is_expanded_for_who_may_read_what_it_names(suite: Any) -> None:
+    define(suite, "parent", "reference", target="accounts")
+    define(suite, "size", "number")
+    parent = account(suite, {})
+    child = account(suite, {"parent": parent["id"]})
+
+    def expanded(**options: Any) -> Any:
+        by_id = {one["id"]: one for one in suite.list(ACCOUNT, expand=["custom.parent"], **options)}
+        return by_id[child["id"]]["custom.parent"]
+
+    assert expanded()["name"] == "Acme"
+    assert set(suite.list(ACCOUNT, expand=["custom.parent"], fields=["name"])[0]) == {
+        "id",
+        "version",
+        "name",
+        "custom.parent",
+    }
+    for name in ("custom.size", "custom.nothing"):
+        with refused(400, "unknown_parameter", "expand"):
+            suite.list(ACCOUNT, expand=[name])
+    blind = suite.context(masks={ACCOUNT: {"hidden": ["custom.parent"]}})
+    with refused(400, "unknown_parameter", "expand"):
+        expanded(context=blind)
+    user = suite.create("identity.user", {"name": "Ida", "email": "ida@example.com"})["id"]
+    suite.settle()
+    mine = suite.context(user_id=user, grants={ACCOUNT: {"read": "own"}})
+    with suite.work("customer") as work:
+        store = suite.runtime("customer").stores[ACCOUNT]
+        store.change(work, child["id"], lambda one: setattr(one, "owner_id", mine.user_id))
+    assert expanded(context=mine) is None
+    suite.call("customer", "record.delete", {"record": ACCOUNT, "id": parent["id"]})
+    assert expanded() is None
 
 
 def test_without_custom_fields_a_write_asks_for_nothing_more(suite: Any, monkeypatch: pytest.MonkeyPatch) -> None:

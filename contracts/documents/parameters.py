@@ -99,7 +99,8 @@ def selection(record: type[Record]) -> list[JSON]:
     """`fields` and `expand`."""
     found = [_listed("fields", list(record.declared()), "Only these fields; `id` and `version` always come with them.")]
     if names := expandable(record):
-        found.append(_listed("expand", names, "Also the records that these references name."))
+        description = "Also the records that these references name; `custom.<name>` for those of custom fields."
+        found.append(_listed("expand", names, description))
     return found
 
 

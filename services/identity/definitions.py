@@ -13,7 +13,7 @@ from chassis.database import Work
 from chassis.definitions import CUSTOM, NUMBERING
 from chassis.errors import conflict, from_validation, invalid
 from chassis.numbering import Pattern
-from chassis.records import Store
+from chassis.records import Store, custom_building
 from contracts import fields as f
 from contracts.custom import MOST_INDEXED, field_of, safe_pattern, targets_of
 from contracts.records import STANDARD
@@ -43,6 +43,10 @@ def there_are_not_too_many(field: CustomField, work: Work) -> None:
     others = custom_fields.where(work, "applies_to_key = %s", (field.applies_to,))
     if len(others) >= MOST_FIELDS:
         raise conflict("too_many_fields", f"A collection has at most {MOST_FIELDS} custom fields.")
+    _few_are_indexed(field, others)
+
+
+def _few_are_indexed(field: CustomField, others: list[CustomField]) -> None:
     if field.indexed and sum(bool(other.indexed) for other in others) >= MOST_INDEXED:
         raise conflict("too_many_indexed", f"At most {MOST_INDEXED} custom fields of a collection are indexed.")
 
@@ -68,6 +72,18 @@ def it_makes_sense(field: CustomField, work: Work) -> None:
     if field.default is not None:
         field.default = _default(field)
     work.committed.append(partial(work.service.definitions.forget, work.tenant))
+
+
+@custom_fields.computes
+def what_is_indexed_later_gets_its_index(field: CustomField, work: Work) -> None:
+    """The services that hold its records hear of it by its event; identity holds some itself."""
+    if field.was is None or field.was["indexed"] or not field.indexed:
+        return
+    work.sql("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"custom:{work.tenant}:{field.applies_to}",))
+    others = custom_fields.where(work, "applies_to_key = %s AND id <> %s", (field.applies_to, field.id))
+    _few_are_indexed(field, others)
+    if registry.collections[field.applies_to].record_name in work.service.stores:
+        custom_building.begin(work, field.wire())
 
 
 def _choices(field: CustomField) -> None:
