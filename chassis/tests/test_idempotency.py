@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 import orjson
 import pytest
 
+from chassis import methods
 from chassis.errors import Problem
 from chassis.ids import new_id
 from chassis.tests.given import at_once, refused, rows
@@ -149,6 +151,58 @@ def test_every_kind_of_write_has_one_effect_under_one_key(suite: Any, kind: str)
     assert effects() == before + 1
     with refused(422, "idempotency_mismatch"):
         suite.request("customer", method, {**params, "if_match": "*"}, key="k")
+
+
+def _further(suite: Any) -> dict[str, tuple[Any, str]]:
+    """The other writes, each with its params and the table in which one effect of it is one row more."""
+    one, twin = (suite.create(ACCOUNT, {"name": name})["id"] for name in ("Alpha", "Alfa"))
+    winner, loser = (suite.create(ACCOUNT, {"name": name})["id"] for name in ("Gamma", "Gama"))
+    suite.call("customer", "record.merge", {"record": ACCOUNT, "id": winner, "data": {"losers": [loser]}})
+    suite.settle()
+    blob = suite.blobs.of("customer", suite.tenant).put(io.BytesIO(b"name\nBeta\n"))
+    record = {"record": ACCOUNT}
+    preview = suite.call("customer", "record.bulk_job", {**record, "action": "update", "patch": {"notes": "x"}, "all": True})  # fmt: skip  # noqa: E501
+    suite.run_jobs("customer")
+    change = {**record, "action": "update", "patch": {"source": "x"}, "all": True}
+    ran = suite.call("customer", "record.bulk_job", change)["id"]
+    suite.run_jobs("customer")
+    done = suite.call("customer", "job.run", {"id": ran.partition("-")[2]})["id"].partition("-")[2]
+    suite.run_jobs("customer")
+    return {
+        "record.export": ({**record, "format": "csv", "style": "machine"}, "jobs"),
+        "record.import": ({**record, "blob": blob.key, "format": "csv", "mode": "create"}, "jobs"),
+        "record.bulk_job": ({**record, "action": "delete", "all": True}, "jobs"),
+        "job.run": ({"id": preview["id"].partition("-")[2]}, "jobs"),
+        "job.undo": ({"id": done}, "jobs"),
+        "record.merge": ({**record, "id": one, "data": {"losers": [twin]}}, "merges"),
+        "record.unmerge": ({**record, "id": winner, "data": {}}, "sagas"),
+        "import.save_mapping": ({**record, "name": "old", "mapping": {"columns": {}}}, "import_mappings"),
+    }
+
+
+# Whatever is asked twice of these finds nothing more to do: they say what a thing shall be.
+SAYING = {"import.delete_mapping", "job.cancel", "admin.replay", "admin.discard", "admin.replay_chosen", "admin.push", "admin.compensate"}  # fmt: skip  # noqa: E501
+FIRST = ("create", "update", "delete", "restore", "command", "upsert", "bulk")
+FURTHER = ("record.export", "record.import", "record.bulk_job", "job.run", "job.undo", "record.merge", "record.unmerge", "import.save_mapping")  # fmt: skip  # noqa: E501
+
+
+@pytest.mark.parametrize("method", FURTHER)
+def test_jobs_merges_and_mappings_have_one_effect_under_one_key(suite_of: Any, method: str) -> None:
+    suite = suite_of("customer", "sales", "marketing", "service", "inventory")
+    params, table = _further(suite)[method]
+
+    def effects() -> int:
+        return len(rows(suite, "customer", f"SELECT 1 FROM {table} WHERE tenant_id = %s"))
+
+    before = effects()
+    first = suite.request("customer", method, params, key="k")
+    again = suite.request("customer", method, params, key="k")
+    assert again == {**first, "replayed": True}
+    assert effects() == before + 1
+
+
+def test_every_write_is_among_those_whose_repetition_is_shown() -> None:
+    assert {*(f"record.{kind}" for kind in FIRST), *FURTHER, *SAYING} == methods.WRITES.keys()
 
 
 def test_a_request_that_the_broker_delivers_twice_at_once_has_one_effect(suite: Any) -> None:
