@@ -15,7 +15,7 @@ DEV := .venv/.dev
 export GUANXI_SHARED_DATA ?= $(abspath ../shared/data)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv run test test-crash simulate test-faults lint fmt contracts lock bench bench-dedupe bench-import fuzz
+.PHONY: help venv run elasticsearch test test-crash simulate test-faults lint fmt contracts lock bench bench-dedupe bench-import fuzz
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -39,6 +39,9 @@ venv: $(DEV) ## make .venv with everything that development needs
 
 run: $(RUNTIME) ## start the whole suite with demo data in one process
 	$(BIN)/guanxi up
+
+elasticsearch: $(RUNTIME) ## fetch the Elasticsearch that tests and `up --real` may use, by Maven
+	$(BIN)/python -m suite.servers.elasticsearch
 
 test: lint ## lint, then every test; ONLY=services/sales for some
 	$(BIN)/python -m tests.run $(ONLY)
