@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 from rapidfuzz.distance import JaroWinkler, Levenshtein
@@ -52,6 +53,11 @@ PUBLIC_MAIL = frozenset(
 )
 _WORD = re.compile(rf"[{HAN}]+|[^\W_{HAN}]+")
 _MODEL = re.compile("[0-9][^0-9]|[^0-9][0-9]")
+_MEASURE = re.compile(
+    r"\d+(?:p|i|hz|khz|mhz|ghz|gb|mb|tb|w|ms|mm|cm|in|ft|lb|kg|g|ml|l|x|k|v|mah|mp|dpi|fps|st|nd|rd|th)?"
+)
+# What the last letters of a model's number say is mostly a colour or a country.
+_VARIANT = re.compile("(?<=[0-9a-z]{4})[a-z]{1,3}$")
 _DOTTED = re.compile(r"(?<=\b\w)[./](?=\w\b)|[.'’]")
 # An extension stands behind a word for it, in the languages that firms write it in; `+49 (0)30` has a zero that nobody
 # dials from abroad.
@@ -194,11 +200,27 @@ def alike(kind: str, mine: str, theirs: str) -> float:
 
 
 def _goods(mine: str, theirs: str, likeness: float) -> float:
-    """A model's number says more than all other words: the same one nearly decides, and two different ones as well."""
+    """A model's number says more than all other words: the same one nearly decides, and two different ones as well.
+
+    One that differs in its last letters alone is mostly the same thing in another colour or for another country; where
+    only one side has a number, the words must say more. The factors are from one half of `bench/dedupe.md`'s pairs.
+    """
     left, right = _models(mine), _models(theirs)
-    if left & right:
+    if _common(left, right):
         return max(likeness, 0.9)
-    return 0.5 * likeness if left and right else likeness
+    if left and right:
+        bare = [{_VARIANT.sub("", one) for one in models} for models in (left, right)]
+        return max(likeness, 0.65) if _common(*bare) else 0.5 * likeness
+    return 0.7 * likeness if left or right else likeness
+
+
+def _common(left: set[str], right: set[str]) -> bool:
+    """Whether a number is on both sides; one of them may lack its beginning, as `tg9341t` of `kxtg9341t`."""
+    return any(
+        one == other or (min(len(one), len(other)) > 4 and (one.endswith(other) or other.endswith(one)))
+        for one in left
+        for other in right
+    )
 
 
 def _ends_alike(mine: str, theirs: str) -> bool:
@@ -206,7 +228,15 @@ def _ends_alike(mine: str, theirs: str) -> bool:
 
 
 def _models(value: str) -> set[str]:
-    return {word for word in value.split() if len(word) > 4 and _MODEL.search(word)}
+    """The numbers of models in a name: letters and digits in one word or in two (`kx tg9341t`), but no measures."""
+    words = value.split()
+    numbers = [word for word in words if _MODEL.search(word) and not _MEASURE.fullmatch(word)]
+    joined = {
+        before + word
+        for before, word in pairwise(words)
+        if word in numbers and len(before) < 4 and not before.isdigit()
+    }
+    return {word for word in (*numbers, *joined) if len(word) > 4}
 
 
 def _people(mine: str, theirs: str) -> float:

@@ -44,6 +44,9 @@ def test_a_name_that_is_nothing_but_a_legal_form_stays() -> None:
         ("date", "1971-06-24", "1971-05-24", 0.7, 0.7),
         ("text", "Sony Turntable PSLX350H", "Sony PSLX350H Belt Drive", 0.9, 1),
         ("text", "Sony Turntable PSLX350H", "Sony Turntable PSLX300H", 0, 0.5),
+        ("text", "Panasonic DECT 6.0 Phone KXTG9341T", "Panasonic KX-TG9341T Cordless", 0.9, 1),
+        ("text", "Sony DVD Player DVPFX820LI", "Sony DVD Player DVPFX820R", 0.65, 1),
+        ("text", "Panasonic DVD recorder 1080p DMREZ28K", "Samsung LN46A850 HDTV 1080p", 0, 0.5),
     ],
 )
 def test_values_are_as_alike_as_people_find_them(kind: str, one: str, other: str, least: float, most: float) -> None:
