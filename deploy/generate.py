@@ -216,7 +216,7 @@ def network_files() -> list[JSON]:
     return [
         nothing,
         policy("to-dns", part_of, dns, 53, udp=True),
-        policy("to-bus", named(*SERVICES, "gateway", "migrate"), servers("bus"), 5672, 5671),
+        policy("to-bus", named(*SERVICES, "gateway", "migrate", "check"), servers("bus"), 5672, 5671),
         policy("to-database", named(*SERVICES, "migrate", "check"), servers("database"), 5432),
         policy("to-broker-management", named("eventlog"), servers("bus"), 15672, 15671),
         policy("to-mail", named("notify"), None, 25, 465, 587),

@@ -29,6 +29,18 @@ class Outcome(Enum):
     FAILED = "failed"
 
 
+@dataclass(frozen=True, slots=True)
+class QueueState:
+    """A queue that an endpoint has, or (`old`) had in an earlier generation: whether it is there, how many messages
+    wait in it, and how many consumers read it."""
+
+    name: str
+    there: bool
+    messages: int
+    consumers: int
+    old: bool = False
+
+
 class BusUnavailable(Exception):
     """The request was certainly not delivered: no broker, or nobody serves this, or nothing was written."""
 

@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from chassis.bus.ports import Caller, Endpoint, Publisher
+from chassis.bus.ports import Caller, Endpoint, Publisher, QueueState
 
 if TYPE_CHECKING:
     from chassis.bus.hosting import Running
@@ -42,6 +42,12 @@ class Transport(ABC):
         """Move what earlier generations of this endpoint's queues hold to the present one, as soon as nobody consumes
         from them. Returns how many messages were moved. Raises BusUnavailable."""
         return 0
+
+    def inspect(self, endpoints: Sequence[Endpoint]) -> list[QueueState]:
+        """The broker's queues of these endpoints, asked for and not touched; none within one process.
+
+        Raises BusUnavailable."""
+        return []
 
     @abstractmethod
     def serve(self, endpoints: Sequence[Endpoint], kinds: set[str]) -> Running:

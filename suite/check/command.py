@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 import orjson
 
 from contracts.values import is_uuid
-from suite.check import delivery, effects, index, money, orders, repair, report, stock, tenants, versions, work
+from suite.check import broker, delivery, effects, index, money, orders, repair, report, stock, tenants, versions, work
 from suite.check.rules import PAUSES, Result, Rule, examine
 from suite.check.sources import Settings, Sources, Unreachable
 
@@ -18,6 +18,7 @@ RULES: tuple[Rule, ...] = (
     *orders.rules,
     *effects.rules,
     *delivery.rules,
+    *broker.rules,
     *stock.rules,
     *money.rules,
     *work.rules,

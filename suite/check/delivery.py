@@ -43,15 +43,19 @@ class Subscription:
         return sorted({kind.split(".", 1)[0] for kind in self.types})
 
 
-def subscriptions() -> Iterator[Subscription]:
-    """Every reaction of every service. Heavy readers have none: I3 checks the event log, I10 the index."""
+def runtimes() -> Iterator[Runtime]:
+    """Every service, connected to nothing: it still knows what it listens to."""
     for service in SERVICES:
         definition = importlib.import_module(f"services.{service}.service").service
-        if definition.batch is None:
-            # Connected to nothing, a runtime still knows what its service listens to.
-            unconnected = Runtime(definition, cast(Any, SimpleNamespace()), Signer("-" * 32), None, SystemClock())
+        yield Runtime(definition, cast(Any, SimpleNamespace()), Signer("-" * 32), None, SystemClock())
+
+
+def subscriptions() -> Iterator[Subscription]:
+    """Every reaction of every service. Heavy readers have none: I3 checks the event log, I10 the index."""
+    for unconnected in runtimes():
+        if unconnected.definition.batch is None:
             for reaction in unconnected.reactions:
-                yield Subscription(service, reaction.name, reaction.types)
+                yield Subscription(unconnected.name, reaction.name, reaction.types)
 
 
 @rule("I3", "every change is in the event log, and every event in the log is a change", moving=True)

@@ -14,6 +14,8 @@ from typing import Any, Protocol
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
+from chassis.bus.ports import BusUnavailable, Endpoint, QueueState
+from chassis.bus.transport import connect
 from chassis.database import make_engine
 from contracts.registry import SERVICES, registry
 from suite.check.rules import MOST_SHOWN, Fault, Seen
@@ -29,6 +31,10 @@ class Unreachable(Exception):
 
 
 class Settings(Protocol):
+    @property
+    def bus(self) -> str:
+        """The address of the bus, or an empty text where there is none to look at."""
+
     def database_url(self, service: str, role: str) -> str:
         """The address of a service's database for one of its roles."""
 
@@ -44,8 +50,8 @@ class Side:
 class Look:
     """All databases at (almost) one moment."""
 
-    def __init__(self, connections: dict[str, Connection], tenant: str | None) -> None:
-        self._connections, self.tenant = connections, tenant
+    def __init__(self, connections: dict[str, Connection], tenant: str | None, bus: str) -> None:
+        self._connections, self.tenant, self._bus = connections, tenant, bus
 
     def rows(self, service: str, statement: str, **parameters: Any) -> list[Any]:
         """What a statement selects, of the asked tenant only. Its first column is `tenant_id`."""
@@ -118,6 +124,13 @@ class Look:
         """What the database's own catalogue says, which belongs to no tenant."""
         return self._run(service, statement, {})
 
+    def queues(self, endpoints: Sequence[Endpoint]) -> list[QueueState]:
+        """The broker's queues of these endpoints; none where the suite runs without a broker. Raises Unreachable."""
+        try:
+            return connect(self._bus).inspect(endpoints) if self._bus else []
+        except BusUnavailable as error:
+            raise Unreachable(f"broker: {error}") from error
+
     def _run(self, service: str, statement: str, parameters: dict[str, Any]) -> list[Any]:
         try:
             return list(
@@ -132,7 +145,7 @@ class Sources:
 
     def __init__(self, settings: Settings, tenant: str | None = None) -> None:
         registry.load()
-        self.tenant = tenant
+        self.tenant, self._bus = tenant, settings.bus
         self._engines: dict[str, Engine] = {
             service: make_engine(settings.database_url(service, "checker"), pool_size=1, name="guanxi check")
             for service in SERVICES
@@ -153,7 +166,7 @@ class Sources:
                 except DBAPIError as error:
                     raise Unreachable(_plainly(service, error)) from error
                 connections[service] = connection
-            yield Look(connections, self.tenant)
+            yield Look(connections, self.tenant, self._bus)
 
     def close(self) -> None:
         for engine in self._engines.values():

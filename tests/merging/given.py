@@ -35,6 +35,8 @@ def usd(amount: str) -> JSON:
 class Business:
     """One tenant's doings, through the services."""
 
+    bus = ""
+
     def __init__(self, suite: Suite, databases: Databases) -> None:
         self.suite, self.databases = suite, databases
         self._engines: dict[str, Engine] = {}

@@ -18,7 +18,7 @@ import amqp
 from amqp import spec
 from amqp.exceptions import MessageNacked, NotFound, PreconditionFailed
 
-from chassis.bus.ports import COMMANDS, BusUnavailable, Endpoint
+from chassis.bus.ports import COMMANDS, BusUnavailable, Endpoint, QueueState
 from chassis.bus.rabbit.link import publish
 
 log = logging.getLogger(__name__)
@@ -119,6 +119,16 @@ def retire(connection: Any, endpoint: Endpoint) -> int:
                 channel.queue_delete(old)
             log.warning("%s is gone; its messages went to %s", old, new)
     return moved
+
+
+def inspect(connection: Any, endpoint: Endpoint) -> Iterator[QueueState]:
+    """The queues that this endpoint has and those of earlier generations, by passive declarations."""
+    queues = [(calls_queue(endpoint), False)] if endpoint.rpc else []
+    for generation in range(endpoint.generation, 0, -1):
+        queues += [(queue, generation < endpoint.generation) for queue, _, _ in _kept(endpoint, generation)]
+    for queue, old in queues:
+        counts = _counts(connection, queue)
+        yield QueueState(queue, counts is not None, *(counts or (0, 0)), old=old)
 
 
 def _move(connection: Any, old: str, new: str) -> int:

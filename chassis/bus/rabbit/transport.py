@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from amqp.exceptions import AMQPError
 
-from chassis.bus.ports import BusUnavailable, Endpoint
+from chassis.bus.ports import BusUnavailable, Endpoint, QueueState
 from chassis.bus.rabbit import topology
 from chassis.bus.rabbit.caller import RabbitCaller
 from chassis.bus.rabbit.link import Link, connect
@@ -51,6 +51,16 @@ class RabbitTransport(Transport):
                 connection.close()
         except (OSError, AMQPError) as error:
             raise BusUnavailable(f"old queues could not be retired: {error}") from error
+
+    def inspect(self, endpoints: Sequence[Endpoint]) -> list[QueueState]:
+        try:
+            connection = connect(self._url, f"{self._name()} inspects")
+            try:
+                return [state for endpoint in endpoints for state in topology.inspect(connection, endpoint)]
+            finally:
+                connection.close()
+        except (OSError, AMQPError) as error:
+            raise BusUnavailable(f"the queues could not be looked at: {error}") from error
 
     def serve(self, endpoints: Sequence[Endpoint], kinds: set[str]) -> Running:
         from chassis.bus import hosting

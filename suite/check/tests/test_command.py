@@ -37,6 +37,8 @@ def said(monkeypatch: pytest.MonkeyPatch) -> Said:
 class Elsewhere:
     """Settings whose one service cannot be reached."""
 
+    bus = ""
+
     def __init__(self, world: World, service: str) -> None:
         self.world, self.service = world, service
 

@@ -21,6 +21,8 @@ from suite.check.tests.world import Business, violations
 class Installation:
     """A business at work, whose databases can be set back."""
 
+    bus = ""
+
     def __init__(self, server: str) -> None:
         self.databases = Databases(server, f"restore_{os.getpid()}")
         self.suite = Suite(self.databases)

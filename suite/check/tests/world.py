@@ -119,6 +119,8 @@ class World:
         self._databases, self.one, self.small = databases, one, small
         self._replaced: dict[str, str] = {}
 
+    bus = ""
+
     def database_url(self, service: str, role: str) -> str:
         url = make_url(self._databases.url(service, role))
         return url.set(database=self._replaced.get(service, url.database)).render_as_string(hide_password=False)

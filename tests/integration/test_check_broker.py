@@ -1,0 +1,86 @@
+"""The check's rule over the queues of a real broker, each violation planted in it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import amqp
+import pytest
+
+from chassis.bus.rabbit import link
+from chassis.bus.transport import connect
+from suite.check import broker
+from suite.check.delivery import runtimes
+from suite.check.rules import Fault, Seen
+from suite.check.sources import Look, Unreachable
+from suite.servers import rabbitmq
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: Any) -> Iterator[rabbitmq.RabbitMQ]:
+    if not rabbitmq.available():
+        if os.environ.get("CI") == "true":
+            pytest.fail("RabbitMQ is not installed, and CI must not pass without it")
+        pytest.skip("RABBITMQ IS NOT INSTALLED: the rule over its queues is not tested")
+    with rabbitmq.RabbitMQ(tmp_path_factory.mktemp("rabbitmq")) as made:
+        yield made
+
+
+@pytest.fixture
+def channel(server: rabbitmq.RabbitMQ) -> Iterator[Any]:
+    connect(server.url).declare([runtime.endpoint() for runtime in runtimes()])
+    connection = link.connect(server.url, "a test")
+    channel = connection.channel()
+    yield channel
+    connection.close()
+
+
+def look(server: rabbitmq.RabbitMQ, tenant: str | None = None) -> Seen:
+    return broker.queues.check(Look({}, tenant, server.url))
+
+
+def test_queues_that_are_all_there_and_empty_are_looked_at_and_in_order(server: Any, channel: Any) -> None:
+    found = look(server)
+    assert found.faults == []
+    # Calls and events of nine services, and saga messages of those that take part in any.
+    assert found.rows >= 18
+
+
+def test_a_queue_that_is_missing_is_a_violation(server: Any, channel: Any) -> None:
+    channel.queue_delete("evt-notify")
+    assert look(server).faults == [
+        Fault(None, "broker", "evt-notify", "is missing: what is sent to it cannot be delivered")
+    ]
+
+
+def test_messages_that_nobody_reads_are_a_violation(server: Any, channel: Any) -> None:
+    channel.basic_publish_confirm(amqp.Message(b"{}"), "", "cmd-inventory")
+    faults = look(server).faults
+    channel.queue_purge("cmd-inventory")
+    assert faults == [Fault(None, "broker", "cmd-inventory", "holds 1 messages that nobody reads")]
+
+
+def test_more_messages_than_a_peak_leaves_are_a_violation(
+    server: Any, channel: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(broker, "MANY", 2)
+    channel.basic_qos(0, 1, False)
+    channel.basic_consume("evt-sales", "slow", callback=lambda message: None)
+    for _ in range(4):
+        channel.basic_publish_confirm(amqp.Message(b"{}"), "", "evt-sales")
+    faults = look(server).faults
+    channel.basic_cancel("slow")
+    assert faults == [Fault(None, "broker", "evt-sales", "holds 3 messages")]
+
+
+def test_a_broker_that_does_not_answer_is_no_clean_result() -> None:
+    with pytest.raises(Unreachable):
+        broker.queues.check(Look({}, None, "amqp://guanxi:x@127.0.0.1:1/guanxi"))
+
+
+def test_one_tenant_and_a_suite_without_a_broker_have_no_queues_to_look_at(server: Any) -> None:
+    assert look(server, "00000000-0000-7000-8000-000000000001") == Seen()
+    assert broker.queues.check(Look({}, None, "")) == Seen()
+    assert broker.queues.check(Look({}, None, "inprocess://suite")) == Seen()
