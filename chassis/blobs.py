@@ -14,13 +14,13 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Protocol
+from typing import IO, TYPE_CHECKING, Any, Protocol, cast
 from urllib.parse import unquote, urlsplit
 
 from sqlalchemy import Column, DateTime, MetaData, Table, Text, Uuid
 
 from chassis.bus import offload
-from chassis.errors import Problem, not_found
+from chassis.errors import Problem, not_found, unavailable
 from contracts.fields import parse_uuid
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ CHUNK = 256 * 1024
 SWEPT_AFTER = dt.timedelta(days=2)
 _KEY = re.compile(r"[0-9a-f]{64}")
 _SERVICE = re.compile(r"[a-z]+")
+_LOCK = "hashtextextended('blob:' || %s, 0)"
+"""Who begins to hold a blob and who sweeps it meet at this lock of the database."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +55,8 @@ class Blobs(Protocol):
 
         Raises Problem 413 `body_too_large` above `at_most` bytes."""
 
-    def open(self, key: str) -> IO[bytes]:
-        """The content, to be read and closed. Raises Problem 404."""
+    def open(self, key: str, first: int = 0, length: int | None = None) -> IO[bytes]:
+        """The content, or `length` bytes of it from the byte `first` on, to be read and closed. Raises Problem 404."""
 
     def size(self, key: str) -> int | None: ...
 
@@ -134,11 +136,14 @@ class _FolderBlobs:
             raise
         return Blob(digest, size)
 
-    def open(self, key: str) -> IO[bytes]:
+    def open(self, key: str, first: int = 0, length: int | None = None) -> IO[bytes]:
         try:
-            return self._path(key).open("rb")
+            file = self._path(key).open("rb")
         except FileNotFoundError:
             raise not_found("file") from None
+        if first:
+            file.seek(first)
+        return file if length is None else cast(IO[bytes], Bounded(file, length))
 
     def size(self, key: str) -> int | None:
         try:
@@ -149,6 +154,27 @@ class _FolderBlobs:
     def delete(self, key: str) -> None:
         path = self._path(key) if _KEY.fullmatch(key) else self._folder / "in" / Path(key).name.removeprefix("in")
         path.unlink(missing_ok=True)
+
+
+class Bounded:
+    """The next `left` bytes of a stream."""
+
+    def __init__(self, stream: Any, left: int) -> None:
+        self._stream, self._left = stream, left
+
+    def read(self, size: int = -1, /) -> bytes:
+        part: bytes = self._stream.read(self._left if size < 0 else min(size, self._left))
+        self._left -= len(part)
+        return part
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def __enter__(self) -> Bounded:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
 
 
 def copy(stream: Source, file: IO[bytes], at_most: int | None) -> tuple[str, int]:
@@ -186,7 +212,15 @@ def define(metadata: MetaData) -> None:
 
 
 def hold(work: Work, key: str, holder: str) -> None:
-    """Say in this transaction that `holder` (`job:<id>`, `attachment:<id>`) needs a blob of this service."""
+    """Say in this transaction that `holder` (`job:<id>`, `attachment:<id>`) needs a blob of this service.
+
+    The blob may have been there for long and be swept in this moment: raises Problem 503 where it is gone, and keeps
+    the sweep from it until the transaction ends.
+    """
+    work.sql(f"SELECT pg_advisory_xact_lock_shared({_LOCK})", (f"{work.tenant}/{key}",))
+    store: Store | None = work.service.blobs
+    if store is not None and store.of(work.service.name, work.tenant).size(key) is None:
+        raise unavailable("The file was not kept. Send it again.")
     work.sql(
         "INSERT INTO blob_holds (tenant_id, key, holder, held_at) VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING",
         (work.tenant, key, holder, work.now),
@@ -207,10 +241,27 @@ def sweep(store: Store, database: Database, service: str, now: dt.datetime) -> i
             " (SELECT 1 FROM jobs AS j WHERE j.tenant_id = h.tenant_id AND h.holder = 'job:' || j.id::text)"
         )
         for tenant, key in store.older_than(service, now - SWEPT_AFTER):
-            held: Any = connection.exec_driver_sql(
-                "SELECT EXISTS (SELECT 1 FROM blob_holds WHERE tenant_id = %s AND key = %s)", (tenant, key)
-            ).scalar()
-            if not held:
-                store.of(service, tenant).delete(key)
-                swept += 1
+            if not _held(connection, tenant, key):
+                swept += _delete_unheld(connection, store, service, tenant, key)
     return swept
+
+
+def _held(connection: Any, tenant: str, key: str) -> bool:
+    return bool(
+        connection.exec_driver_sql(
+            "SELECT EXISTS (SELECT 1 FROM blob_holds WHERE tenant_id = %s AND key = %s)", (tenant, key)
+        ).scalar()
+    )
+
+
+def _delete_unheld(connection: Any, store: Store, service: str, tenant: str, key: str) -> bool:
+    """Look again and delete, while nobody can begin to hold it."""
+    connection.exec_driver_sql("BEGIN")
+    try:
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})", (f"{tenant}/{key}",))
+        free = not _held(connection, tenant, key)
+        if free:
+            store.of(service, tenant).delete(key)
+        return free
+    finally:
+        connection.exec_driver_sql("ROLLBACK")

@@ -141,7 +141,8 @@ COLUMNS = (
 
 def envelope(row: Any) -> JSON:
     """The CloudEvent 1.0 of a change row (structured mode). `data` is the record, with `changed` and `previous`."""
-    record = registry.records[row.record]
+    record = registry.named(row.record)
+    assert record is not None
     event = registry.events.get(row.type)
     private = row.private
     data = {**row.snapshot, **private.get("snapshot", {})}

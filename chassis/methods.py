@@ -16,6 +16,7 @@ from chassis.database import constraint_of
 from chassis.errors import not_found
 from chassis.ids import GENERATED_KEY
 from chassis.records import bulkjobs, duplicates, exporting, lists, merging, reading, writing
+from chassis.records.children import calls as children
 from chassis.records.importing import requests as imports
 from chassis.records.store import Store
 from contracts.values import is_uuid
@@ -282,6 +283,7 @@ READS: dict[str, Callable[[Any, Any, JSON], JSON]] = {
     "admin.operations": _administered("admin.operations", operators.operations),
     "admin.jobs": _all_jobs,
     **imports.READS,
+    **children.READS,
     "job.get": _job,
     "job.list": _jobs,
     "job.file": _job_file,
@@ -298,6 +300,7 @@ WRITES: dict[str, Callable[[Any, Any, JSON], JSON]] = {
     "record.bulk": _bulk,
     "record.export": _export,
     **imports.WRITES,
+    **children.WRITES,
     "record.bulk_job": _bulk_job,
     "job.cancel": _cancel_job,
     "job.run": _run_job,

@@ -19,6 +19,7 @@ from chassis.ids import FIRST_ID
 from chassis.records import Store, merging, survivors
 from chassis.records.survivors import exchange, note, part_key
 from chassis.saga import RETRIABLE, Saga, Step
+from contracts.children import KINDS
 from contracts.merging import ASKS, Place, holders
 
 if TYPE_CHECKING:
@@ -37,7 +38,8 @@ def _name(store: Store[Any], back: bool) -> str:
 
 def sagas(store: Store[Any]) -> Iterator[Saga]:
     """The two sagas of a record that merges."""
-    holding = {record.service for record, _ in holders(store.name)}
+    # The records' own service always has some: their notes and attachments.
+    holding = {store.record.service, *(record.service for record, _ in holders(store.name))}
     for back in (False, True):
         steps = [
             _step(store, service, mark, back)
@@ -160,7 +162,9 @@ def _unmark(request: Any, work: Work) -> None:
 
 def _places(work: Work, record: str) -> list[tuple[Store[Any], Place]]:
     stores = work.service.stores
-    return [(stores[holder.record_name], place) for holder, place in holders(record) if holder.record_name in stores]
+    found = [(stores[holder.record_name], place) for holder, place in holders(record) if holder.record_name in stores]
+    children = (work.service.children(record, kind) for kind in KINDS)
+    return found + [(child, Place("about_id", record, "one")) for child in children if child is not None]
 
 
 def _over(request: Any, work: Work) -> JSON:
@@ -205,11 +209,11 @@ def _back(request: Any, work: Work) -> JSON:
         f"  ORDER BY record, record_id, field LIMIT {BATCH} FOR UPDATE) RETURNING record, record_id, field, was",
         (work.tenant, request.merge_id),
     ).all()
-    places = {(store.name, place.name): place for store, place in _places(work, request.record)}
+    places = {(store.name, place.name): (store, place) for store, place in _places(work, request.record)}
     for row in sorted(rows, key=lambda row: (row.record, row.record_id, row.field)):
-        store = work.service.stores[row.record]
+        store, place = places[row.record, row.field]
         entity = store.find(work, row.record_id, lock=True, deleted=True)
-        if entity is not None and _bring_back(entity, places[row.record, row.field], row.was, request.winner_id):
+        if entity is not None and _bring_back(entity, place, row.was, request.winner_id):
             store.repoint(work, entity)
     return {"moved": len(rows), "more": len(rows) == BATCH, "place": 0, "after": None}
 

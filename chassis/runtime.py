@@ -23,7 +23,9 @@ from chassis.ids import GENERATED_KEY
 from chassis.inbox import NotYet
 from chassis.numbering import Numbers
 from chassis.records import Store, custom_building, references
+from chassis.records.children import Children
 from chassis.service import USER, Reaction, Service
+from contracts.children import DECLARED
 from contracts.merging import ASKS
 from contracts.registry import registry
 from contracts.values import is_uuid
@@ -56,6 +58,7 @@ class Runtime:
         self.copies: dict[str, tuple[str, ...]] = dict(definition.copies)
         if self.name != "identity" and definition.stores:
             self.copies = {"identity.user": USER, "identity.team": ("name",), **DEFINED} | self.copies
+        self._children: dict[tuple[str, str], Children] = {}
         self.definitions, self.numbers = Definitions(), Numbers()
         self.reactions = [*self._copying(), *definition.reactions]
         self.weather = inbox.Weather()
@@ -77,6 +80,15 @@ class Runtime:
                     work.committed.append(partial(self.definitions.forget, work.tenant))
 
             yield Reaction("keep_copy", types, keep_copy)
+
+    def children(self, record: str, kind: str) -> Children | None:
+        """The notes or attachments of a kind of record of this service, made when they are first asked for."""
+        parent = self.stores.get(record)
+        if parent is None or kind not in DECLARED:
+            return None
+        if (record, kind) not in self._children:
+            self._children[record, kind] = Children(kind, parent)
+        return self._children[record, kind]
 
     # --- identity of this service
 

@@ -8,6 +8,7 @@ from environs import Env, EnvValidationError
 from marshmallow import validate
 
 from chassis import blobs, provisioning
+from chassis.records.children import attachments
 
 
 class SettingsError(Exception):
@@ -20,7 +21,7 @@ class Settings:
 
     `bus` is `amqp://…` or `inprocess://…`; `management` the address of the broker's management API, if there is one.
     `job_places` is how many jobs a process runs at once, `job_memory` the MiB of address space that each may take,
-    `blobs` where files lie.
+    `blobs` where files lie, `attachment_quota` how many bytes all attachments of a tenant may have in one service.
     """
 
     database: str
@@ -35,6 +36,7 @@ class Settings:
     job_places: int = 2
     job_memory: int = 1024
     blobs: str = ""
+    attachment_quota: int = attachments.QUOTA
 
     def database_url(self, service: str, role: str) -> str:
         return provisioning.service_url(self.database, service, role, self.database_secret, self.database_prefix)
@@ -49,6 +51,7 @@ class Settings:
             "GUANXI_BUS": self.bus,
             "GUANXI_JOB_MEMORY": str(self.job_memory),
             "GUANXI_BLOBS": self.blobs or blobs.default_location(),
+            "GUANXI_ATTACHMENT_QUOTA": str(self.attachment_quota),
         }
 
 
@@ -70,6 +73,7 @@ def from_environment() -> Settings:
             job_places=env.int("JOBS", 2, validate=validate.Range(min=1, max=32)),
             job_memory=env.int("JOB_MEMORY", 1024, validate=validate.Range(min=256)),
             blobs=env.str("BLOBS", blobs.default_location()),
+            attachment_quota=env.int("ATTACHMENT_QUOTA", attachments.QUOTA, validate=validate.Range(min=0)),
         )
     try:
         env.seal()

@@ -154,12 +154,13 @@ def declare(
     merges: bool = False,
     likeness: dict[str, tuple[str, int]] | None = None,
     repoints: bool = True,
+    child: bool = False,
 ) -> None:
     """Register a record: `name` is `<service>.<record>`, `collection` its plural in URLs.
 
     `title` is its field shown in lists, `number` the default pattern of its human number: `SO-{year}-{seq:05}`. What
     `merges` can be merged with others of its kind, and un-merged again; `likeness` says by which fields twins are
-    found.
+    found. A `child` is no collection of its own (`contracts.children`).
     """
     if not re.fullmatch(r"[a-z]+\.[a-z]+(-[a-z]+)*", name):
         raise TypeError(f"{name} is not <service>.<record>")
@@ -183,7 +184,10 @@ def declare(
         raise TypeError(f"{name}: {reserved} are words of the event envelope")
     cls.title_field = title if title in cls._declared_fields else ("number" if number else "id")
     cls.subtitle_fields = subtitle
-    registry.add_record(cls)
+    if child:
+        registry.add_child(cls)
+    else:
+        registry.add_record(cls)
     for verb in ("created",) if "create" in operations or operations is READ_ONLY else ():
         Event(f"{name}.{verb}", of=cls)
     for operation, verb in (("update", "updated"), ("delete", "deleted"), ("restore", "restored")):

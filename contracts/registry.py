@@ -19,6 +19,8 @@ class Registry:
     def __init__(self) -> None:
         self.records: dict[str, type[Record]] = {}
         self.collections: dict[str, type[Record]] = {}
+        self.children: dict[str, type[Record]] = {}
+        """Notes and attachments of each service's records, which are no collections."""
         self.commands: dict[str, Command] = {}
         self.events: dict[str, Event] = {}
         self.queries: dict[str, Query] = {}
@@ -27,6 +29,13 @@ class Registry:
     def add_record(self, record: type[Record]) -> None:
         _once(self.records, record.record_name, record)
         _once(self.collections, record.collection, record)
+
+    def add_child(self, record: type[Record]) -> None:
+        _once(self.children, record.record_name, record)
+
+    def named(self, name: str) -> type[Record] | None:
+        """The record or child of a name, such as stands before the verb of an event's type."""
+        return self.records.get(name) or self.children.get(name)
 
     def add_command(self, command: Command) -> None:
         _once(self.commands, command.name, command)
@@ -51,6 +60,7 @@ class Registry:
         for service in SERVICES:
             importlib.import_module(f"contracts.{service}")
         importlib.import_module("contracts.merging").announce(self)
+        importlib.import_module("contracts.children").announce(self)
         return self
 
 

@@ -14,7 +14,9 @@ from chassis.context import Signer
 from contracts.registry import registry
 from gateway import problems
 from gateway.admin import Admin
+from gateway.attachments import Attachments
 from gateway.authentication import Authenticator
+from gateway.children import Children
 from gateway.edge import Edge
 from gateway.imports import Imports
 from gateway.jobs import Jobs
@@ -62,10 +64,13 @@ def create_app(
     store = blobs.connect(settings.blobs or blobs.default_location())
     for route in _job_routes(Jobs(services, registry, store)):
         app.add_route(route.path, route)
+    notes, attachments = Children("note", services), Attachments(services, store, settings)
     for record in registry.collections.values():
         for route in (
             *Collection(record, registry, services).routes(),
             *Imports(record, services, store, settings).routes(),
+            *notes.routes(record),
+            *attachments.routes(record),
         ):
             app.add_route(route.path, route)
     return app

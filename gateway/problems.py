@@ -23,6 +23,7 @@ _CODES = {
     413: "body_too_large",
     414: "uri_too_long",
     415: "unsupported_media_type",
+    416: "range_not_satisfiable",
 }
 _TITLES = {status.value: status.phrase for status in HTTPStatus}
 

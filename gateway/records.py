@@ -112,18 +112,18 @@ class Collection:
         params = self._one(id)
         parameters.none(req)
         params["patch"] = self._bodies.patch(requests.json_body(req, requests.MERGE_PATCH))
-        self._write(req, resp, "record.update", params | _if_match(req), self.root + "/{id}")
+        self._write(req, resp, "record.update", params | requests.seen(req), self.root + "/{id}")
 
     def delete(self, req: falcon.Request, resp: falcon.Response, id: str) -> None:
         params = self._one(id)
         parameters.none(req)
-        self._write(req, resp, "record.delete", params | _if_match(req), self.root + "/{id}")
+        self._write(req, resp, "record.delete", params | requests.seen(req), self.root + "/{id}")
 
     def restore(self, req: falcon.Request, resp: falcon.Response, id: str) -> None:
         params = self._one(id)
         parameters.none(req)
         bodies.empty(requests.json_body(req, optional=True))
-        self._write(req, resp, "record.restore", params | _if_match(req), self.root + "/{id}/restore")
+        self._write(req, resp, "record.restore", params | requests.seen(req), self.root + "/{id}/restore")
 
     def merge(self, req: falcon.Request, resp: falcon.Response, id: str) -> None:
         self._merging(req, resp, id, "merge", bodies.merge(requests.json_body(req)))
@@ -134,7 +134,7 @@ class Collection:
     def _merging(self, req: falcon.Request, resp: falcon.Response, id: str, verb: str, data: JSON) -> None:
         params = self._one(id) | {"data": data}
         parameters.none(req)
-        self._write(req, resp, f"record.{verb}", params | _if_match(req), f"{self.root}/{{id}}/{verb}")
+        self._write(req, resp, f"record.{verb}", params | requests.seen(req), f"{self.root}/{{id}}/{verb}")
 
     def merges(self, req: falcon.Request, resp: falcon.Response, id: str) -> None:
         parameters.none(req)
@@ -149,7 +149,7 @@ class Collection:
         params = self._external(system, key)
         parameters.none(req)
         params["data"] = self._bodies.create(requests.json_body(req))
-        self._write(req, resp, "record.upsert", params | _if_match(req), self.root + "/by-external/{system}/{key}")
+        self._write(req, resp, "record.upsert", params | requests.seen(req), self.root + "/by-external/{system}/{key}")
 
     def bulk(self, req: falcon.Request, resp: falcon.Response) -> None:
         parameters.none(req)
@@ -178,7 +178,7 @@ class Collection:
             body = requests.json_body(req, optional=True)
             params["data"] = bodies.checked(schema, body) if schema else bodies.empty(body)
             params["verb"] = command.verb
-            self._write(req, resp, "record.command", params | _if_match(req), template)
+            self._write(req, resp, "record.command", params | requests.seen(req), template)
 
         return responder
 
@@ -206,8 +206,3 @@ class Collection:
         params["record"] = self._name
         route = f"{req.method} {template}" if template else ""
         return self._services.ask(req.context.caller, self._service, method, params, key=key, route=route)
-
-
-def _if_match(req: falcon.Request) -> JSON:
-    version = requests.if_match(req)
-    return {} if version is None else {"if_match": version}

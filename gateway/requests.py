@@ -96,6 +96,12 @@ def if_match(req: falcon.Request) -> str | None:
     return found[1] or found[2] or "*"
 
 
+def seen(req: falcon.Request) -> dict[str, str]:
+    """`{if_match}` for the parameters of a call, nothing without the header."""
+    version = if_match(req)
+    return {} if version is None else {"if_match": version}
+
+
 def idempotency_key(req: falcon.Request) -> str:
     """1 to 255 visible ASCII characters; the quoted form of a structured field means the same key.
 

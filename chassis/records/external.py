@@ -56,9 +56,14 @@ def add(work: Work, record: str, entities: Sequence[Stored]) -> None:
 
 
 def remove(work: Work, record: str, entity: Stored) -> None:
+    forget(work, record, entity.id)
+
+
+def forget(work: Work, record: str, record_id: str) -> None:
+    """The external ids of a record are free for others."""
     work.sql(
         "DELETE FROM external_ids WHERE tenant_id = %s AND record = %s AND record_id = %s",
-        (work.tenant, record, entity.id),
+        (work.tenant, record, record_id),
     )
 
 

@@ -60,6 +60,8 @@ class Conditions:
         """The rows of a list: its `where`, `filter` and `deleted`."""
         chosen = Selection()
         chosen.add("t.tenant_id = %s", [self.work.tenant])
+        if self.store.within is not None:
+            chosen.add(*self.store.within)
         deleted = query.get("deleted")
         if deleted != "include":
             chosen.add(f"t.deleted_at IS {'NOT ' if deleted == 'only' else ''}NULL")

@@ -30,6 +30,8 @@ class Keeping(Rules[S]):
         self.stored, self.record = stored, stored.record
         self.name, self.table = stored.record.record_name, table_name(stored.record)
         self.schema = stored.record()
+        self.within: tuple[str, list[Any]] | None = None
+        """What lists are narrowed to, in terms of the row `t`: the record that notes and attachments are about."""
         columns = ", ".join(f'"{name}"' for name in stored.column_names())
         self.select = f'SELECT {columns} FROM "{self.table}"'
         self._by_id = f"{self.select} WHERE tenant_id = %s AND id = %s"

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from chassis.errors import Problem, bad_request
-from chassis.permissions import scope
 from chassis.records import counting, custom_lists
 from chassis.records.filters import SQL, Conditions, Selection, joined
 from chassis.records.sorting import Key, behind, cursor, keys_of, order_by, read_cursor
@@ -72,7 +71,7 @@ def branches_of(work: Work, store: Store[Any]) -> list[SQL]:
     They are to be united; none when nothing may be read.
     """
     context = work.context
-    granted = scope(context, store.name, "read")
+    granted = store.granted(work)
     if granted == "all":
         return [("TRUE", [])]
     branches: list[SQL] = []

@@ -44,8 +44,12 @@ class Store(Keeping[S]):
         """A record's wire form as the principal may see it."""
         return mask(work.context, self.name, custom.shown(work, self, document))
 
+    def granted(self, work: Work) -> str:
+        """How far the principal's right to read these records goes."""
+        return scope(work.context, self.name, "read")
+
     def readable(self, work: Work, document: JSON) -> bool:
-        return covers(work.context, scope(work.context, self.name, "read"), document["owner_id"], document["team_id"])
+        return covers(work.context, self.granted(work), document["owner_id"], document["team_id"])
 
     def allowed(self, work: Work, record_id: str, action: str, *, deleted: bool = False, unmerge: bool = False) -> S:
         """The locked record, if the principal may read it (else 404) and do this to it (else 403).
@@ -136,9 +140,13 @@ class Store(Keeping[S]):
             setattr(entity, name, value)
         if "custom" in values:
             custom.amend(work, self, entity)
+        self.refuse_to_give_away(work, entity)
+        return self.save(work, entity)
+
+    def refuse_to_give_away(self, work: Work, entity: S) -> None:
+        """An edit may not put a record where its editor could not have edited it."""
         if not covers(work.context, scope(work.context, self.name, "update"), entity.owner_id, entity.team_id):
             raise forbidden("update", f"the owner of this {self.record.singular}")
-        return self.save(work, entity)
 
     def delete(self, work: Work, record_id: str, if_match: str | None = None) -> S:
         """Soft delete. Records that others of this service refer to stay, where the reference says `restrict`."""

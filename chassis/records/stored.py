@@ -59,6 +59,8 @@ class Stored:
     repointable: ClassVar[tuple[str, ...]] = ()
     """References of an insert-only record that a merge may lead elsewhere; nothing else of it ever changes."""
     ops: ClassVar[bool] = False
+    common: ClassVar[bool] = False
+    """Its table is one of the chassis' own, which `chassis.records.children` puts into every service's metadata."""
     __table_args__: ClassVar[tuple[SchemaItem, ...]] = ()
 
     def __init_subclass__(cls, *, record: type[Record], **options: Any) -> None:
@@ -80,10 +82,10 @@ class Stored:
         name = table_name(record)
         cls.table = Table(
             name,
-            metadata_of(record.service),
+            MetaData(naming_convention=NAMING) if cls.common else metadata_of(record.service),
             *columns,
             *_indexes(cls, name),
-            *_references(cls),
+            *(() if cls.common else _references(cls)),
             *cls.__table_args__,
             info={
                 "insert_only": cls.insert_only,

@@ -5,7 +5,9 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
+from contracts.children import KINDS
 from contracts.documents import imports, parameters, system
+from contracts.documents.children import Children
 from contracts.documents.longwork import LongWork
 from contracts.documents.operations import Collection
 from contracts.documents.schemas import Schemas
@@ -28,6 +30,7 @@ PROBLEMS = {
     409: "The record's state does not allow it, a key is taken, or a request with this key is still running.",
     412: "The record was changed meanwhile: with base, mine and theirs.",
     413: "The body is larger than 1 MiB.",
+    416: "The file ends before the range begins: its size is in `Content-Range`.",
     415: "The body is not of a type that is taken here.",
     422: "Fields are wrong (`errors`), the filter is too dear, or the key was used with another body.",
     428: "The tenant demands `If-Match` or `Idempotency-Key`.",
@@ -57,6 +60,8 @@ def openapi(registry: Registry, version: str = "1.0.0") -> JSON:
             part(registry.collections[collection], schemas, paths).describe()
         if "import" in registry.collections[collection].operations:
             paths.update(imports.paths(registry.collections[collection]))
+    for kind in KINDS:
+        Children(kind, schemas, paths).describe()
     return {
         "openapi": "3.1.0",
         "info": {"title": "Guanxi", "version": version, "description": DESCRIPTION},

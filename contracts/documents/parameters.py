@@ -32,6 +32,13 @@ TWINS: JSON = {
 }
 SHARED: dict[str, JSON] = {
     "Id": {"name": "id", "in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}},
+    "Child": {
+        "name": "child",
+        "in": "path",
+        "required": True,
+        "description": "The id of the note or attachment.",
+        "schema": {"type": "string", "format": "uuid"},
+    },
     "System": {
         "name": "system",
         "in": "path",

@@ -13,6 +13,7 @@ from typing import Any
 from marshmallow import missing
 
 from contracts import fields as f
+from contracts.children import DECLARED
 from contracts.records import Part, Record
 from contracts.registry import Registry
 
@@ -170,7 +171,7 @@ def component_names(registry: Registry) -> dict[type[Part], str]:
                 if isinstance(field, (f.Parts, f.Embedded)):
                     show(field.part)
 
-    for record in registry.records.values():
+    for record in (*registry.records.values(), *registry.children.values(), *DECLARED.values()):
         show(record)
     for command in registry.commands.values():
         show(command.request)

@@ -50,6 +50,23 @@ FIXED = {
     "/v1/admin/sagas/{id}/compensate",
     "/v1/admin/operations",
 }
+OF_EVERY_RECORD = {
+    ("get", "/notes"),
+    ("post", "/notes"),
+    ("get", "/notes/{child}"),
+    ("patch", "/notes/{child}"),
+    ("delete", "/notes/{child}"),
+    ("post", "/notes/{child}/restore"),
+    ("get", "/notes/{child}/history"),
+    ("get", "/attachments"),
+    ("post", "/attachments"),
+    ("get", "/attachments/{child}"),
+    ("patch", "/attachments/{child}"),
+    ("delete", "/attachments/{child}"),
+    ("post", "/attachments/{child}/restore"),
+    ("get", "/attachments/{child}/history"),
+    ("get", "/attachments/{child}/content"),
+}
 OF_AN_OPERATION = {
     "list": [("get", ""), ("post", "/search")],
     "create": [("post", "")],
@@ -112,6 +129,15 @@ def test_a_collection_has_exactly_the_routes_that_it_declares(collection: str) -
         expected.add(("get", f"{base}/{{id}}/saga"))
     found = {(method, path) for path, method, _ in operations() if path == base or path.startswith(base + "/")}
     assert found == expected
+
+
+def test_notes_and_attachments_are_described_once_for_every_collection() -> None:
+    base = "/v1/{collection}/{id}"
+    found = {(method, path.removeprefix(base)) for path, method, _ in operations() if path.startswith(base)}
+    assert found == OF_EVERY_RECORD
+    for path, _, operation in operations():
+        if path.startswith(base):
+            assert parameters(operation)["collection"]["schema"]["enum"] == sorted(registry.collections)
 
 
 def test_work_across_services_shows_its_saga() -> None:

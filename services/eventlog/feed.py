@@ -30,7 +30,24 @@ def understood(kind: str) -> bool:
     service, record = match.groups()
     if record is None:
         return any(one.service == service for one in registry.records.values())
-    return f"{service}.{record}" in registry.records
+    return registry.named(f"{service}.{record}") is not None
+
+
+def logged_as(record: str, about_type: str) -> str:
+    """What an event is found and permitted by: its record, or for a note or attachment `sales.order/note`.
+
+    Those have no grants of their own but those of their record, whose owner and team are in the event.
+    """
+    service, kind = record.split(".", 1)
+    return f"{service}.{about_type}/{kind}" if record in registry.children else record
+
+
+def _logs_of(name: str) -> set[str]:
+    """What the events of a kind are logged as."""
+    if name not in registry.children:
+        return {name}
+    service = name.split(".", 1)[0]
+    return {logged_as(name, one.singular) for one in registry.records.values() if one.service == service}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,18 +60,27 @@ class Selection:
 
     @classmethod
     def of(cls, context: Context, types: list[str]) -> Selection:
-        whole: set[str] = set() if types else set(registry.records)
+        known = {**registry.records, **registry.children}
+        named: set[str] = set() if types else set(known)
         partly: dict[str, set[str]] = {}
         for kind in types:
             record, verb = kind.rsplit(".", 1)
-            if verb != "*":
-                partly.setdefault(record, set()).add(kind)
-            elif "." in record:
-                whole.add(record)
+            if "." in record:
+                if verb == "*":
+                    named.add(record)
             else:
-                whole |= {name for name, one in registry.records.items() if one.service == record}
-        partly = {record: kinds for record, kinds in partly.items() if record not in whole}
-        scopes = {name: granted for name in whole | set(partly) if (granted := scope(context, name, "read")) != "none"}
+                named |= {name for name, one in known.items() if one.service == record}
+        whole = {log for name in named for log in _logs_of(name)}
+        for kind in types:
+            record, verb = kind.rsplit(".", 1)
+            if "." in record and verb != "*" and record not in named:
+                for log in _logs_of(record):
+                    partly.setdefault(log, set()).add(kind)
+        scopes = {
+            log: granted
+            for log in whole | set(partly)
+            if (granted := scope(context, log.partition("/")[0], "read")) != "none"
+        }
         widest = scope(context, "*", "read") == "all"
         return cls(
             scopes, partly, not types and widest and len(scopes) == len(whole) and set(scopes.values()) == {"all"}
@@ -111,7 +137,7 @@ def _select(context: Context, selection: Selection, after: int, until: int, limi
 
 def as_event(context: Context, row: Any) -> JSON:
     """The CloudEvent of a row with its position, personal fields included, hidden ones left out."""
-    gone = hidden(context, row.record)
+    gone = hidden(context, row.envelope["type"].rsplit(".", 1)[0])
     data = {**row.envelope["data"], **row.private["data"]}
     data = without(gone, data)
     if "previous" in data:

@@ -16,6 +16,7 @@ from chassis.database import Work
 from chassis.records import references
 from contracts.fields import parse_instant, parse_uuid
 from contracts.registry import registry
+from services.eventlog.feed import logged_as
 
 JSON = dict[str, Any]
 log = logging.getLogger("guanxi")
@@ -52,7 +53,7 @@ class Entry:
             tenant=parse_uuid(event["tenant"]),
             id=parse_uuid(event["id"]),
             type=event["type"],
-            record=record,
+            record=logged_as(record, str(data.get("about_type"))),
             record_id=parse_uuid(data["id"]),
             version=int(data["version"]),
             time=parse_instant(event["time"]),
@@ -83,7 +84,7 @@ class Entry:
 
 
 def _personal(record: str, data: JSON) -> set[str]:
-    declared = registry.records.get(record)
+    declared = registry.named(record)
     if declared is None:
         # Declared by a newer release than this one: which of its fields are personal is not known, so all may be.
         return set(data) - {"id", "version", "changed", "previous", "deleted_at", "owner_id", "team_id"}

@@ -31,7 +31,7 @@ def grants_are_known(role: Role, work: Work) -> None:
         if not isinstance(actions, dict) or any(scope not in SCOPES for scope in actions.values()):
             raise invalid({f"grants.{record}": f"Maps actions to {', '.join(SCOPES)}."})
     for record, mask in role.masks.items():
-        declared = registry.records.get(record)
+        declared = registry.named(record)
         if declared is None or not isinstance(mask, dict) or set(mask) - {"hidden", "read_only"}:
             raise invalid({f"masks.{record}": "Maps hidden and read_only to lists of fields of a record."})
         known = list(declared.declared())

@@ -22,6 +22,7 @@ followings = Store(Following)
 PAGE = 500
 PAGES = 4
 MOST_NAMED = 5
+MOST_SHOWN = 80
 
 
 @followings.computes
@@ -74,7 +75,7 @@ def _read_on(runtime: Any, tenant: str, position: int) -> int:
             if not moved:
                 break
             for user, item in visible:
-                tell(work, item["id"], [user], _title(item), item["subject"])
+                tell(work, item["id"], [user], _title(item), _about(item))
         told += len(visible)
         if page["next"] == position or len(page["items"]) < PAGE:
             break
@@ -92,13 +93,13 @@ def _followers(runtime: Any, principal: Context, items: list[JSON]) -> list[tupl
             "  ON m.tenant_id = %s AND m.into_subject = of.about)"
             " SELECT DISTINCT of.subject, f.user_id FROM of JOIN followings AS f"
             "  ON f.tenant_id = %s AND f.about_key = of.about AND f.deleted_at IS NULL",
-            (sorted({item["subject"] for item in items}), principal.tenant, principal.tenant),
+            (sorted({_about(item) for item in items}), principal.tenant, principal.tenant),
         ).all()
     return [
         (str(row.user_id), item)
         for item in items
         for row in rows
-        if row.subject == item["subject"] and item["actor"] != f"user:{row.user_id}"
+        if row.subject == _about(item) and item["actor"] != f"user:{row.user_id}"
     ]
 
 
@@ -120,6 +121,15 @@ def on_merged(event: JSON, work: Work) -> None:
         " WHERE merged_subjects.version < excluded.version",
         (work.tenant, event["subject"], into and f"{event['subject'].split('/')[0]}/{into}", event["version"]),
     )
+
+
+def _about(item: JSON) -> str:
+    """Whose followers are told: the record's own, and for a note or attachment those of the record it is about."""
+    data = item["data"]
+    if item["type"].rsplit(".", 1)[0] in registry.children:
+        return f"{data.get('about_type')}/{data.get('about_id')}"
+    subject: str = item["subject"]
+    return subject
 
 
 def _as_seen(runtime: Any, tenant: str, user_id: str, item: JSON) -> JSON | None:
@@ -144,9 +154,10 @@ def _as_seen(runtime: Any, tenant: str, user_id: str, item: JSON) -> JSON | None
 
 def _title(item: JSON) -> tuple[str, str]:
     """`Account Alfreds: changed City, Phone`, in English and Chinese."""
-    record = registry.records[item["type"].rsplit(".", 1)[0]]
+    record = registry.named(item["type"].rsplit(".", 1)[0])
+    assert record is not None
     declared, data = record.declared(), item["data"]
-    name = data.get(record.title_field) or data.get("number") or ""
+    name = _short(data.get(record.title_field) or data.get("number") or "")
     verb = item["type"].rsplit(".", 1)[1]
     changed = [field for field in data.get("changed", ()) if field in declared and not declared[field].computed]
     labels = [declared[field].label for field in changed[:MOST_NAMED]] if verb == "updated" else []
@@ -156,3 +167,9 @@ def _title(item: JSON) -> tuple[str, str]:
         f"{record.record_label[0]} {name}: {'changed ' if labels else ''}{english}",
         f"{record.record_label[1]} {name}：{'修改了 ' if labels else ''}{chinese}",
     )
+
+
+def _short(text: str) -> str:
+    """The beginning of a note, where that is what a record is called by."""
+    line = " ".join(text.split())
+    return line if len(line) <= MOST_SHOWN else f"{line[:MOST_SHOWN]}…"

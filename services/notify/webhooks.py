@@ -47,7 +47,8 @@ def _understood(kind: str) -> bool:
     record, _, verb = rest.partition(".")
     if record == "*" and not verb:
         return any(one.service == service for one in registry.records.values())
-    return bool(verb) and f"{service}.{record}" in registry.records and (verb == "*" or kind in registry.events)
+    known = registry.named(f"{service}.{record}") is not None
+    return bool(verb) and known and (verb == "*" or kind in registry.events)
 
 
 @webhooks.computes

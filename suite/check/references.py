@@ -24,6 +24,8 @@ APART = {
     ("unsent", "record_id"), ("changes", "record_id"), ("events", "record_id"), ("sagas", "record_id"),
     ("documents", "owner_id"), ("documents", "team_id"), ("words", "owner_id"), ("words", "team_id"),
     ("events", "owner_id"), ("events", "team_id"),
+    # They lie in the same service as their record, which says nothing of them when it is gone.
+    ("notes", "about_id"), ("attachments", "about_id"),
     # Jobs are no records, and what they were about may be purged before they are forgotten.
     "job_id", ("job_items", "record_id"),
 }  # fmt: skip
@@ -108,7 +110,9 @@ def _target(service: str, table: str, column: str) -> str | None:
         return NAMED[service, table, column]
     if column in APART or (table, column) in APART:
         return None
-    singular = {"owner": "user"}.get(column.removesuffix("_id"), column.removesuffix("_id")).replace("_", "-")
+    singular = {"owner": "user", "author": "user"}.get(column.removesuffix("_id"), column.removesuffix("_id")).replace(
+        "_", "-"
+    )
     return next((name for name, record in sorted(registry.records.items()) if record.singular == singular), None)
 
 

@@ -8,13 +8,14 @@ from suite.check.sources import Look
 
 
 def table_of(record: str) -> str:
-    return registry.records[record].collection.replace("-", "_")
+    declared = registry.named(record)
+    assert declared is not None
+    return declared.collection.replace("-", "_")
 
 
 def published_by(service: str) -> list[str]:
     """The records of a service whose changes are events; balances such as stock levels emit nothing."""
-    emitting = {event.of.record_name for event in registry.events.values()}
-    return sorted(name for name in emitting if registry.records[name].service == service)
+    return sorted({event.of.record_name for event in registry.events.values() if event.of.service == service})
 
 
 @rule("I9", "the versions of each record run 1, 2, 3 … without gap or repeat")

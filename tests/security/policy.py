@@ -34,6 +34,10 @@ class Cell:
         return f"{self.method} {self.path}"
 
 
+CHILD = "0199a1b2-c3d4-7e5f-8a6b-9c0d1e2f0000"
+"""No note and no attachment has this id."""
+
+
 def cells(record: type[Record], record_id: str, examples: Examples) -> Iterator[Cell]:
     """Every request that a record of this kind answers, about the record with this id."""
     root = f"/v1/{record.collection}"
@@ -97,8 +101,26 @@ def cells(record: type[Record], record_id: str, examples: Examples) -> Iterator[
         yield Cell(query.path, "one", "GET", f"{one}/{query.path}")
     if "merge" not in record.operations and any(command.answers == 202 for command in commands):
         yield Cell("saga", "one", "GET", f"{one}/saga")
+    yield from _children(one)
 
 
+def _children(one: str) -> Iterator[Cell]:
+    """Notes and attachments ask for the rights of their record."""
+    yield Cell("notes", "new child", "POST", f"{one}/notes", {"text": "Called."})
+    # A JSON text is a file as well.
+    yield Cell("attachments", "new child", "POST", f"{one}/attachments?name=call.json", {"text": "Called."})
+    for plural in ("notes", "attachments"):
+        yield Cell(plural, "children", "GET", f"{one}/{plural}")
+        child = f"{one}/{plural}/{CHILD}"
+        yield Cell(plural, "child", "GET", child)
+        yield Cell(plural, "child", "PATCH", child, {})
+        yield Cell(plural, "child", "DELETE", child)
+        yield Cell(plural, "child", "POST", f"{child}/restore", {})
+        yield Cell(plural, "child", "GET", f"{child}/history")
+    yield Cell("attachments", "child", "GET", f"{one}/attachments/{CHILD}/content")
+
+
+CHILDREN = {"children": 200, "child": 404, "new child": 201}
 CALLERS = ("administrator", "without grants", "own scope", "another tenant", "anonymous", "deactivated")
 
 
@@ -106,6 +128,8 @@ def expected(caller: str, cell: Cell, record: type[Record]) -> tuple[int, ...]:
     """The statuses that this caller may get. Denied reading is a 404: nothing says whether the record exists."""
     if caller in ("anonymous", "deactivated"):
         return (401,)
+    if cell.about in CHILDREN:
+        return (CHILDREN[cell.about],) if caller == "administrator" else (404,)
     if cell.about == "mapping":
         return (403,) if caller == "without grants" else (422,) if cell.method == "PUT" else (404,)
     if caller == "administrator":
@@ -129,6 +153,8 @@ def expected(caller: str, cell: Cell, record: type[Record]) -> tuple[int, ...]:
 
 def denied(caller: str, cell: Cell) -> bool:
     """Whether the caller must leave no trace: all but jobs, and what the administrator and a foreign tenant make."""
+    if cell.about == "new child":
+        return caller != "administrator"
     if cell.about == "job":
         return caller not in ("administrator", "own scope", "another tenant")
     return cell.about != "new" or caller not in ("administrator", "another tenant")

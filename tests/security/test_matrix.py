@@ -173,7 +173,7 @@ def test_every_route_of_a_collection_is_in_the_matrix(world: World, examples: Ex
         record = registry.records[name]
         for cell in policy.cells(record, MISSING, examples):
             template = re.sub(r"elsewhere/.*", "{system}/{key}", cell.path.partition("?")[0].replace(MISSING, "{id}"))
-            template = template.replace("of-nobody", "{name}")
+            template = template.replace("of-nobody", "{name}").replace(policy.CHILD, "{child}")
             asked.add((cell.method, template))
     routed = {
         (method, route)
