@@ -28,6 +28,18 @@ RULES = {
     "Who asked for this is no longer an active user.": "发起人已不是在职用户。",
     "Too many clients wait for events here.": "等待事件的客户端过多。",
     "{}: {}": "{}：{}",
+    # notes and attachments
+    "The file was not kept. Send it again.": "文件未能保存，请重新上传。",
+    "This process has no place for files.": "该进程没有存放文件的位置。",
+    "The ending of the name stays as it is.": "文件扩展名不能更改。",
+    "All attachments together may have at most {} bytes here.": "所有附件合计最多 {} 字节。",
+    "Files that end in .{} are not taken.": "不接受扩展名为 .{} 的文件。",
+    "The file's name has no ending.": "文件名没有扩展名。",
+    "The content is not that of a file that ends in .{}.": "文件内容与扩展名 .{} 不符。",
+    "Say the file's name as ?name=, or send a form.": "请用 ?name= 给出文件名，或以表单上传。",
+    "The parts are file and description.": "表单包含 file 和 description 两部分。",
+    "There is no such file.": "没有这样的文件。",
+    "The file has {} bytes.": "该文件共 {} 字节。",
     # merging
     "Must be a list of 1 to {} ids.": "须为 1 至 {} 个标识的列表。",
     "Must be a list of ids.": "须为标识的列表。",

@@ -6,8 +6,9 @@ from typing import Any
 
 from contracts.children import DECLARED, MOST_NAME
 from contracts.documents import parameters as p
+from contracts.documents.answers import READING, WRITING, answer
 from contracts.documents.imports import FILE
-from contracts.documents.operations import READING, WRITING, Collection, answer
+from contracts.documents.operations import Collection
 from contracts.documents.schemas import Schemas
 from contracts.scalars import NAME_PATTERN
 

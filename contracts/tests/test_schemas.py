@@ -280,7 +280,7 @@ class _Shown:
     """The registry with one more command request."""
 
     def __init__(self, original: Any, part: type[Part]) -> None:
-        self.records, self.queries = original.records, original.queries
+        self.records, self.children, self.queries = original.records, original.children, original.queries
         self.commands = {**original.commands, "one.more": type("More", (), {"request": part})}
 
 

@@ -48,3 +48,91 @@ def test_pinned_notes_come_first_where_they_are_asked_for_first(admin: Api, acco
     page = admin.get(f"{root(account)}?limit=2&count=exact")
     assert (len(page["items"]), page["count"]) == (2, 3)
     assert admin.get(f"{root(account)}?limit=2&after={page['next']}")["items"] == [notes["first"]]
+
+
+def test_who_may_not_read_the_record_finds_no_notes_and_who_may_only_read_it_writes_none(
+    world: World, admin: Api, account: JSON
+) -> None:
+    note = admin.post(root(account), {"text": "Secret."})
+    one = f"{root(account)}/{note['id']}"
+    _, nobody = world.person(admin, "nobody", grants={"customer.account": {"read": "own"}})
+    _, reader = world.person(admin, "reader", grants={"customer.account": {"read": "all"}})
+    with world.untouched():
+        for method, path, body in (
+            ("GET", root(account), None),
+            ("GET", one, None),
+            ("GET", f"{one}/history", None),
+            ("POST", root(account), {"text": "x"}),
+            ("PATCH", one, {"text": "x"}),
+            ("DELETE", one, None),
+        ):
+            assert_refused(nobody.send(method, path, body), 404, "not_found")
+            answer = reader.send(method, path, body)
+            assert answer.status == 200 if method == "GET" else assert_refused(answer, 403, "forbidden") is None
+    elsewhere = admin.post("/v1/accounts", {"name": "Other"})
+    assert_refused(admin.send("GET", f"{root(elsewhere)}/{note['id']}"), 404, "not_found")
+
+
+def test_others_notes_are_changed_by_who_may_delete_the_record(world: World, admin: Api, account: JSON) -> None:
+    grants = {"customer.account": {"read": "all", "update": "all"}}
+    _, ada = world.person(admin, "ada", grants=grants)
+    _, bob = world.person(admin, "bob", grants=grants)
+    one = f"{root(account)}/{ada.post(root(account), {'text': 'Mine.'})['id']}"
+    assert_refused(bob.send("PATCH", one, {"text": "His."}), 403, "forbidden")
+    assert_refused(bob.send("DELETE", one), 403, "forbidden")
+    assert ada.patch(one, {"text": "Still mine."})["version"] == 2
+    assert admin.send("DELETE", one).status == 204
+    assert admin.post(f"{one}/restore")["text"] == "Still mine."
+
+
+def test_a_deleted_record_hides_its_notes_until_it_is_restored(admin: Api, account: JSON) -> None:
+    note = admin.post(root(account), {"text": "Kept."})
+    admin.send("DELETE", f"/v1/accounts/{account['id']}")
+    assert_refused(admin.send("GET", root(account)), 404, "not_found")
+    assert_refused(admin.send("GET", f"{root(account)}/{note['id']}"), 404, "not_found")
+    admin.post(f"/v1/accounts/{account['id']}/restore")
+    assert admin.get(root(account))["items"] == [note]
+
+
+def test_a_merge_takes_notes_along_and_unmerging_brings_them_back(world: World, admin: Api, account: JSON) -> None:
+    twin = admin.post("/v1/accounts", {"name": "Alfred's"})
+    mine, his = admin.post(root(account), {"text": "mine"}), admin.post(root(twin), {"text": "his"})
+    admin.post(f"/v1/accounts/{account['id']}/merge", {"losers": [twin["id"]]})
+    world.settle()
+    assert {note["id"] for note in admin.get(root(account))["items"]} == {mine["id"], his["id"]}
+    moved = admin.send("GET", f"{root(twin)}/{his['id']}")
+    assert (moved.status, moved.headers["Location"]) == (308, f"{root(account)}/{his['id']}")
+    assert_refused(admin.send("POST", root(twin), {"text": "late"}), 409, "merged")
+    later = admin.post(root(account), {"text": "later"})
+    admin.post(f"/v1/accounts/{account['id']}/unmerge")
+    world.settle()
+    assert [note["text"] for note in admin.get(root(twin))["items"]] == ["his"]
+    assert {note["id"] for note in admin.get(root(account))["items"]} == {mine["id"], later["id"]}
+
+
+def test_the_feed_shows_notes_to_who_may_read_the_record(world: World, admin: Api, account: JSON) -> None:
+    admin.post(root(account), {"text": "Told."})
+    _, outsider = world.person(admin, "outsider", grants={"customer.account": {"read": "own"}, "*": {"read": "all"}})
+    _, reader = world.person(admin, "reader", grants={"customer.account": {"read": "all"}})
+    path = "/v1/events?types=customer.note.*"
+    assert [event["data"]["text"] for event in admin.get(path)["items"]] == ["Told."]
+    assert [event["type"] for event in reader.get(path)["items"]] == ["customer.note.created"]
+    assert outsider.get(path)["items"] == []
+    assert not [event for event in outsider.get("/v1/events?limit=500")["items"] if ".note." in event["type"]]
+
+
+def test_a_mask_hides_the_text_of_notes(world: World, admin: Api, account: JSON) -> None:
+    note = admin.post(root(account), {"text": "Hidden."})
+    masks = {"customer.note": {"hidden": ["text"]}}
+    _, api = world.person(admin, "masked", grants={"*": {"*": "all"}}, masks=masks)
+    for path in (root(account), f"{root(account)}/{note['id']}", f"{root(account)}/{note['id']}/history"):
+        assert "Hidden." not in api.send("GET", path).text
+    assert_refused(api.send("POST", root(account), {"text": "x"}), 422, "field_read_only", "text")
+
+
+def test_a_repeated_request_makes_one_note(admin: Api, account: JSON) -> None:
+    first, second = (
+        admin.send("POST", root(account), {"text": "Once."}, headers={"Idempotency-Key": "k-1"}) for _ in range(2)
+    )
+    assert first.text == second.text and second.headers["Idempotency-Replayed"] == "true"
+    assert len(admin.get(root(account))["items"]) == 1

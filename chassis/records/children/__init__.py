@@ -75,14 +75,15 @@ class Children(Store[Any]):
         is; of one that cannot be updated, for that of `create`.
         """
         found = copy.copy(self)
-        if action == "write":
+        # What is only ever inserted cannot be locked, and nothing happens to it meanwhile.
+        if action == "write" and not self.parent.stored.insert_only:
             # A merge that comes meanwhile waits, and then finds what is written here.
             survivors.fence(work)
             found._record = self.parent.allowed(work, record_id, self._writing)
         else:
             self.parent.get(work, record_id)
-            record = self.parent.find(work, record_id) if action == "ask" else None
-            if record is not None and not self._may(work, self._writing, record):
+            found._record = None if action == "read" else self.parent.find(work, record_id)
+            if found._record is not None and not self._may(work, self._writing, found._record):
                 raise forbidden(self._writing, f"this {self.parent.record.singular}")
         found.about = record_id
         found.within = ("t.about_id = %s AND t.about_type = %s", [record_id, self.parent.record.singular])
