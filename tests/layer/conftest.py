@@ -17,7 +17,7 @@ from sqlalchemy.engine import make_url
 
 from chassis import migrations, provisioning
 from chassis.database import Database, make_engine
-from chassis.service import Runtime
+from chassis.runtime import Runtime
 from chassis.testing import SECRET, Databases, TestClock
 from contracts.registry import registry
 from tests.layer.given import fits
