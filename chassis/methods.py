@@ -15,7 +15,7 @@ from chassis.context import Context
 from chassis.database import constraint_of
 from chassis.errors import not_found
 from chassis.ids import GENERATED_KEY
-from chassis.records import bulkjobs, duplicates, exporting, lists, merging, reading, writing
+from chassis.records import bulkjobs, comparing, duplicates, exporting, lists, merging, reading, writing
 from chassis.records.children import calls as children
 from chassis.records.importing import requests as imports
 from chassis.records.store import Store
@@ -289,6 +289,8 @@ READS: dict[str, Callable[[Any, Any, JSON], JSON]] = {
     "job.file": _job_file,
     "record.merges": _merges,
     "record.duplicates": _duplicates,
+    "record.digest": comparing.digest,
+    "record.versions": comparing.versions,
 }
 WRITES: dict[str, Callable[[Any, Any, JSON], JSON]] = {
     "record.create": _create,

@@ -8,7 +8,7 @@ from typing import Any
 
 from chassis.context import Context
 from chassis.database import Work
-from chassis.errors import bad_request, forbidden
+from chassis.errors import bad_request
 from chassis.permissions import hidden, scope, without
 from contracts.registry import registry
 
@@ -158,17 +158,6 @@ def whole(params: JSON, name: str, default: int, least: int, most: int) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
         raise bad_request("bad_parameter", f"Must be a whole number from {least} to {most}.", name)
     return value
-
-
-def heads(runtime: Any, context: Context, params: JSON) -> JSON:
-    """`eventlog.heads` → `{tenant: position}` of these `tenants`, for services that follow the feed for somebody."""
-    if not context.actor.startswith("service:"):
-        raise forbidden("read", "the heads of the feed")
-    with runtime.database.operations() as connection:
-        rows = connection.exec_driver_sql(
-            "SELECT tenant_id, position FROM feed_positions WHERE tenant_id = ANY(%s::uuid[])", (params["tenants"],)
-        )
-        return {"status": 200, "body": {row.tenant_id: row.position for row in rows}}
 
 
 def feed(runtime: Any, context: Context, params: JSON) -> JSON:

@@ -7,7 +7,8 @@ import datetime as dt
 from chassis.service import Service, Timer
 from services.eventlog import log, subscriptions
 from services.eventlog.changes import changes
-from services.eventlog.feed import feed, heads
+from services.eventlog.feed import feed
+from services.eventlog.following import heads, latest, tail
 from services.eventlog.publishing import Outside
 
 
@@ -21,6 +22,8 @@ class EventLog(Service):
     methods = {
         "eventlog.feed": feed,
         "eventlog.heads": heads,
+        "eventlog.latest": latest,
+        "eventlog.tail": tail,
         "record.changes": changes,
         "record.get": subscriptions.get,
         "record.list": subscriptions.listing,

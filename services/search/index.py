@@ -88,10 +88,16 @@ class Found:
 
 @dataclass(frozen=True)
 class Freshness:
-    """The instant of the newest event that was taken in, and the seconds it took to get here. None: nothing came."""
+    """How far the index has come. `indexed_at` is the instant of the newest event that was taken in; None: nothing was.
+
+    Every event of the tenant's feed up to `position` is in the index, as was checked against the event log; None: not
+    checked yet. `lag_seconds` is the age of the oldest event that is not in it, and 0 where none is missing; where the
+    last check is too old to say so, it is the time since then.
+    """
 
     indexed_at: dt.datetime | None
     lag_seconds: float | None
+    position: int | None
 
 
 class Index(Protocol):
@@ -99,6 +105,9 @@ class Index(Protocol):
 
     def take(self, tenant: str, documents: list[Document], newest_at: dt.datetime) -> None:
         """Keep these documents, all or none, where they are newer than what is there; note how far it has come."""
+
+    def replace(self, tenant: str, documents: list[Document], *, older: bool = False) -> None:
+        """Keep these documents where what is there is not newer; with `older`, whatever is there."""
 
     def find(self, tenant: str, asked: Asked) -> Found:
         """Documents in which every term is answered, best first."""

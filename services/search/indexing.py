@@ -8,7 +8,7 @@ from chassis.definitions import CUSTOM, DEFINED
 from chassis.records import references
 from contracts.fields import parse_instant
 from services.search.index import index_of
-from services.search.mapping import document_of, newest
+from services.search.mapping import Document, document_of, newest
 
 JSON = dict[str, Any]
 
@@ -19,9 +19,14 @@ def take_in(runtime: Any, events: list[JSON]) -> None:
     for event in events:
         by_tenant.setdefault(event["tenant"], []).append(event)
     for tenant, own in by_tenant.items():
-        words = _custom_words(runtime, tenant, own)
-        documents = [document for event in own if (document := document_of(event, words)) is not None]
-        index_of(runtime).take(tenant, newest(documents), max(parse_instant(event["time"]) for event in own))
+        documents = documents_of(runtime, tenant, own)
+        index_of(runtime).take(tenant, documents, max(parse_instant(event["time"]) for event in own))
+
+
+def documents_of(runtime: Any, tenant: str, events: list[JSON]) -> list[Document]:
+    """The documents of one tenant's events, of each record the newest one."""
+    words = _custom_words(runtime, tenant, events)
+    return newest([document for event in events if (document := document_of(event, words)) is not None])
 
 
 def _custom_words(runtime: Any, tenant: str, events: list[JSON]) -> dict[str, frozenset[str]]:

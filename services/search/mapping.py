@@ -136,6 +136,11 @@ def document_of(event: JSON, custom: dict[str, frozenset[str]] | None = None) ->
     )
 
 
+def gone(record: str, record_id: str, version: int, at: dt.datetime) -> Document:
+    """What is kept of a record that is not there any more."""
+    return Document(record, record_id, version, True, None, None, at, "", {}, (), {})
+
+
 def _facet(value: Any) -> tuple[str, ...]:
     """The values of a facet as texts: `true` and `false` for yes and no, nothing for what is empty."""
     if isinstance(value, bool):

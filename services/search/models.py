@@ -59,4 +59,46 @@ progress = Table(
     Column("tenant_id", Uuid(as_uuid=False), primary_key=True),
     Column("event_at", DateTime(timezone=True), nullable=False),
     Column("taken_at", DateTime(timezone=True), nullable=False),
+    info={"ops": True},
+)
+
+# How far the index is known to have come in each tenant's feed: every event up to `position` is in it.
+positions = Table(
+    "positions",
+    metadata,
+    Column("tenant_id", Uuid(as_uuid=False), primary_key=True),
+    Column("position", BigInteger, nullable=False),
+    Column("waiting_since", DateTime(timezone=True)),
+    Column("checked_at", DateTime(timezone=True), nullable=False),
+    info={"ops": True},
+)
+
+# What the last comparison of each record with its database found; `drifted` and `repaired` are counted for ever.
+sweeps = Table(
+    "sweeps",
+    metadata,
+    Column("tenant_id", Uuid(as_uuid=False), primary_key=True),
+    Column("record", Text, primary_key=True),
+    Column("asked_at", DateTime(timezone=True)),
+    Column("swept_at", DateTime(timezone=True)),
+    Column("looked", BigInteger, nullable=False, server_default="0"),
+    Column("differing", BigInteger, nullable=False, server_default="0"),
+    Column("unknown", BigInteger, nullable=False, server_default="0"),
+    Column("drifted", BigInteger, nullable=False, server_default="0"),
+    Column("repaired", BigInteger, nullable=False, server_default="0"),
+    info={"ops": True},
+)
+
+# A rebuild of the index from the event log, one row for each tenant and one for the whole, whose tenant is nobody. In
+# the whole, `position` and `until` are the sums of the tenants'.
+rebuilds = Table(
+    "rebuilds",
+    metadata,
+    Column("tenant_id", Uuid(as_uuid=False), primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("asked_at", DateTime(timezone=True), nullable=False),
+    Column("ended_at", DateTime(timezone=True)),
+    Column("position", BigInteger, nullable=False, server_default="0"),
+    Column("until", BigInteger, nullable=False, server_default="0"),
+    info={"ops": True},
 )

@@ -20,6 +20,7 @@ from services.search.phrases import Term, prefix
 from services.search.visibility import Visible
 
 BATCH = 200
+SAME_VERSION, ANY_VERSION = 1, 2**53
 CANDIDATES = 2_000
 COUNTED = 20_000
 KEYS = 200
@@ -40,7 +41,7 @@ UPSERT = (
     " ON CONFLICT (tenant_id, record, id) DO UPDATE SET version = excluded.version, deleted = excluded.deleted,"
     "  owner_id = excluded.owner_id, team_id = excluded.team_id, title_key = excluded.title_key, data = excluded.data,"
     "  changed_at = excluded.changed_at, facets = excluded.facets"
-    " WHERE documents.version < excluded.version RETURNING record, id"
+    " WHERE documents.version - %(over)s < excluded.version RETURNING record, id"
 )
 FORGET = (
     "DELETE FROM words USING unnest(%(record)s::text[], %(id)s::uuid[]) AS old (record, id)"
@@ -59,6 +60,15 @@ PROGRESS = (
 )
 
 
+FRESHNESS = (
+    "SELECT progress.event_at, positions.position, positions.waiting_since, positions.checked_at"
+    " FROM (VALUES (%s::uuid)) AS asked (tenant_id)"
+    " LEFT JOIN progress USING (tenant_id) LEFT JOIN positions USING (tenant_id)"
+)
+CHECKED_WITHIN = dt.timedelta(seconds=5)
+"""A check that is older does not say that nothing is missing now."""
+
+
 class PostgresIndex:
     """The index of one service process; every call is a transaction or a read of its own."""
 
@@ -73,6 +83,12 @@ class PostgresIndex:
             for start in range(0, len(ordered), BATCH):
                 _write(work, ordered[start : start + BATCH])
             work.sql(PROGRESS, (tenant, newest_at, work.now))
+
+    def replace(self, tenant: str, documents: list[Document], *, older: bool = False) -> None:
+        ordered = sorted(documents, key=lambda document: (document.record, document.id))
+        with self._database.work(self._runtime.principal(tenant, "index")) as work:
+            for start in range(0, len(ordered), BATCH):
+                _write(work, ordered[start : start + BATCH], over=ANY_VERSION if older else SAME_VERSION)
 
     def find(self, tenant: str, asked: Asked) -> Found:
         with self._reading(tenant) as work:
@@ -106,21 +122,25 @@ class PostgresIndex:
 
     def freshness(self, tenant: str) -> Freshness:
         with self._reading(tenant) as work:
-            row = work.sql("SELECT event_at, taken_at FROM progress WHERE tenant_id = %s", (tenant,)).first()
-        if row is None:
-            return Freshness(None, None)
-        return Freshness(row.event_at, max(0.0, (row.taken_at - row.event_at).total_seconds()))
+            row, now = work.sql(FRESHNESS, (tenant,)).one(), work.now
+        if row.position is None:
+            return Freshness(row.event_at, None, None)
+        unsure = now - row.checked_at > CHECKED_WITHIN
+        since = row.waiting_since or (row.checked_at if unsure else now)
+        return Freshness(row.event_at, max(0.0, (now - since).total_seconds()), row.position)
 
     def _reading(self, tenant: str) -> Any:
         return self._database.reading(self._runtime.principal(tenant, "request"))
 
 
-def _write(work: Work, documents: list[Document]) -> None:
-    """Keep the newer ones, and replace the words of those that were kept."""
+def _write(work: Work, documents: list[Document], *, over: int = 0) -> None:
+    """Keep the newer ones, and replace the words of those that were kept. What is there may be newer by less than
+    `over` versions."""
     kept = work.sql(
         UPSERT,
         {
             "tenant": work.tenant,
+            "over": over,
             "record": [document.record for document in documents],
             "id": [document.id for document in documents],
             "version": [document.version for document in documents],

@@ -90,7 +90,11 @@ def _item(hit: Hit, phrase: Phrase | None, seen: Visible) -> JSON:
 
 def _freshness(freshness: Freshness) -> JSON:
     at = freshness.indexed_at
-    return {"indexed_at": None if at is None else instant(at), "lag_seconds": freshness.lag_seconds}
+    return {
+        "indexed_at": None if at is None else instant(at),
+        "lag_seconds": freshness.lag_seconds,
+        "position": freshness.position,
+    }
 
 
 def _wait(index: Index, context: Context, versions: JSON) -> list[str]:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from chassis.service import Service
+import datetime as dt
+
+from chassis.service import Service, Timer
 from services.search import indexing, queries
+from services.search.following import Follower
+from services.search.rebuild import Rebuilder
+from services.search.sweep import Sweeper
 
 
 class Search(Service):
@@ -12,6 +17,11 @@ class Search(Service):
     name = "search"
     batch = indexing.take_in
     methods = {"search.query": queries.query}
+    timers = (
+        Timer("follow", dt.timedelta(seconds=1), Follower().follow),
+        Timer("sweep", dt.timedelta(seconds=0.5), Sweeper().sweep),
+        Timer("rebuild", dt.timedelta(seconds=0.5), Rebuilder().advance),
+    )
 
 
 service = Search

@@ -1,0 +1,112 @@
+"""How far the index has come in the feed, checked and not believed: the position up to which every event is in it.
+
+The leader reads the tail of the event log without its data, and compares it with the versions in the index. The index
+takes its own events from the bus, in the order in which they come; a gap therefore shows as an event that stays away
+while much younger ones are in, and such a one is fetched from the log.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from chassis.errors import Problem
+from services.search import tenants
+from services.search.indexing import take_in
+from services.search.mapping import searchables
+
+JSON = dict[str, Any]
+log = logging.getLogger("guanxi")
+LOST_AFTER = dt.timedelta(seconds=10)
+"""An event is lost when the index holds events so much younger than it: batches are done within a second or two."""
+PAGE = 2_000
+FETCHED = 200
+AT_ONCE = 2.0
+"""Seconds that one run may take; a tail that is longer goes on with the next one."""
+
+_STAND = "SELECT position, waiting_since FROM positions WHERE tenant_id = %s"
+_KEEP = (
+    "INSERT INTO positions (tenant_id, position, waiting_since, checked_at) VALUES (%s, %s, %s, %s)"
+    " ON CONFLICT (tenant_id) DO UPDATE SET position = excluded.position, waiting_since = excluded.waiting_since,"
+    " checked_at = excluded.checked_at WHERE positions.position <= excluded.position"
+)
+_HELD = (
+    "SELECT record, id, version FROM documents JOIN unnest(%s::text[], %s::uuid[]) AS wanted (record, id)"
+    " USING (record, id) WHERE tenant_id = %s"
+)
+
+
+@dataclass
+class Follower:
+    """The timer of one process. `fetched` counts the events that had to be fetched from the log since it started."""
+
+    fetched: int = 0
+
+    def follow(self, runtime: Any) -> int:
+        """Bring every tenant's position nearer to the end of its feed. Returns by how many events."""
+        known = tenants.known(runtime)
+        if not known:
+            return 0
+        principal = runtime.principal(known[0], "timer:follow")
+        try:
+            heads: dict[str, int] = runtime.ask("eventlog", "eventlog.heads", {"tenants": known}, principal)
+        except Problem as problem:
+            log.info("search does not know how far it is: %s", problem)
+            return 0
+        moved, end = 0, time.monotonic() + AT_ONCE
+        for tenant in known:
+            try:
+                while True:
+                    gone, more = self._advance(runtime, tenant, heads.get(tenant, 0))
+                    moved += gone
+                    if not gone or not more or time.monotonic() > end:
+                        break
+            except Problem as problem:
+                log.info("search does not know how far it is: %s", problem)
+        return moved
+
+    def _advance(self, runtime: Any, tenant: str, head: int) -> tuple[int, bool]:
+        """One page of the tail. Returns how many events it moved on by, and whether there is more."""
+        principal = runtime.principal(tenant, "timer:follow")
+        with runtime.database.reading(principal) as work:
+            stand = work.sql(_STAND, (tenant,)).first()
+        position = stand.position if stand else 0
+        rows: list[list[Any]] = []
+        if position < head:
+            body = runtime.ask("eventlog", "eventlog.tail", {"after": position}, principal)
+            rows, head = body["rows"], body["head"]
+        waiting = self._waiting(runtime, principal, rows)
+        reached = waiting[0][0] - 1 if waiting else rows[-1][0] if rows else max(position, head)
+        since = dt.datetime.fromtimestamp(waiting[0][4], dt.UTC) if waiting else None
+        with runtime.database.work(principal) as work:
+            work.sql(_KEEP, (tenant, reached, since, work.now))
+        if waiting:
+            self._fetch(runtime, principal, waiting)
+        return reached - position, not waiting and len(rows) == PAGE
+
+    def _waiting(self, runtime: Any, principal: Any, rows: list[list[Any]]) -> list[list[Any]]:
+        """Those of these events whose record is not in the index in that version or a newer one."""
+        asked = [row for row in rows if row[1] in searchables()]
+        if not asked:
+            return []
+        with runtime.database.reading(principal) as work:
+            held = {
+                (row.record, row.id): row.version
+                for row in work.sql(_HELD, ([row[1] for row in asked], [row[2] for row in asked], principal.tenant))
+            }
+        return [row for row in asked if held.get((row[1], row[2]), -1) < row[3]]
+
+    def _fetch(self, runtime: Any, principal: Any, waiting: list[list[Any]]) -> None:
+        with runtime.database.reading(principal) as work:
+            newest = work.sql("SELECT event_at FROM progress WHERE tenant_id = %s", (principal.tenant,)).scalar()
+        if newest is None:
+            return
+        lost = [row[2] for row in waiting if newest.timestamp() - row[4] > LOST_AFTER.total_seconds()][:FETCHED]
+        if lost:
+            events = runtime.ask("eventlog", "eventlog.latest", {"ids": lost}, principal)["items"]
+            take_in(runtime, events)
+            self.fetched += len(events)
+            log.warning("search had missed %d events and fetched them from the log", len(events))

@@ -1,0 +1,102 @@
+"""The position of an answer is one that was checked: every event of the feed up to it is in the index."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from chassis.bus.wire import encode
+from chassis.ids import new_id
+from services.search.following import Follower
+from services.search.tests.support import ACCOUNT, Index, event
+
+
+@pytest.fixture
+def house(suite_of: Any) -> Index:
+    return Index(suite_of("eventlog", "search"))
+
+
+def _log(house: Index, *events: Any) -> None:
+    house.suite.runtime("eventlog").events([encode(one) for one in events])
+
+
+def _accounts(house: Index, count: int) -> list[Any]:
+    """Events that are a second apart."""
+    return [event(house.suite.tenant, ACCOUNT, {"id": new_id(), "name": f"Firm {at}"}) for at in range(count)]
+
+
+def _freshness(house: Index) -> Any:
+    return house.ask("firm")["freshness"]
+
+
+def test_before_the_first_check_nothing_is_said_of_the_position(house):
+    assert _freshness(house) == {"indexed_at": None, "lag_seconds": None, "position": None}
+
+
+def test_the_position_is_the_end_of_the_feed_when_all_of_it_is_indexed(house):
+    events = _accounts(house, 5)
+    _log(house, *events)
+    house.take(*events)
+    Follower().follow(house.runtime)
+    assert _freshness(house)["position"] == 5
+    assert _freshness(house)["lag_seconds"] == 0
+
+
+def test_the_position_stays_before_an_event_that_is_not_indexed_and_the_lag_is_its_age(house):
+    events = _accounts(house, 5)
+    _log(house, *events)
+    house.take(*events[:2], *events[3:])
+    Follower().follow(house.runtime)
+    at_first = _freshness(house)
+    assert at_first["position"] == 2
+    house.suite.clock.forward(seconds=60)
+    Follower().follow(house.runtime)
+    assert 59 < _freshness(house)["lag_seconds"] - at_first["lag_seconds"] < 90
+    house.take(events[2])
+    Follower().follow(house.runtime)
+    assert _freshness(house)["position"] == 5
+
+
+def test_events_of_records_that_are_not_searched_hold_nothing_back(house):
+    told = event(house.suite.tenant, "inventory.stock-level", {"id": new_id()})
+    events = _accounts(house, 1)
+    _log(house, told, *events)
+    house.take(*events)
+    Follower().follow(house.runtime)
+    assert _freshness(house)["position"] == 2
+
+
+def test_an_event_that_never_came_is_fetched_from_the_log_once_much_younger_ones_are_in(house):
+    events = _accounts(house, 12)
+    _log(house, *events)
+    house.take(*events[1:6])
+    follower = Follower()
+    follower.follow(house.runtime)
+    assert follower.fetched == 0
+    house.take(*events[6:])
+    follower.follow(house.runtime)
+    follower.follow(house.runtime)
+    assert follower.fetched == 1
+    assert house.titles("firm 0") == ["Firm 0"]
+    assert _freshness(house)["position"] == 12
+
+
+def test_a_check_that_is_too_old_does_not_say_that_nothing_is_missing(house):
+    events = _accounts(house, 1)
+    _log(house, *events)
+    house.take(*events)
+    Follower().follow(house.runtime)
+    house.suite.clock.forward(seconds=30)
+    assert 29 < _freshness(house)["lag_seconds"] < 60
+
+
+def test_the_position_of_one_tenant_says_nothing_of_another(house):
+    other = new_id()
+    theirs = event(other, ACCOUNT, {"id": new_id(), "name": "Firm"})
+    events = _accounts(house, 3)
+    _log(house, theirs, *events)
+    house.take(*events)
+    Follower().follow(house.runtime)
+    assert _freshness(house)["position"] == 3
+    assert house.ask("firm", context=house.suite.context(tenant=other))["freshness"]["position"] is None
