@@ -29,7 +29,7 @@ def receiver(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def own(route: str) -> bool:
-    """A route of the record itself. Notes and attachments are records of their own below it, with tests of their own."""
+    """A route of the record itself. Notes and attachments are records of their own below it, with own tests."""
     pieces = route.split("/")
     return pieces[2:3] == ["sites"] and pieces[4:5] not in (["notes"], ["attachments"])
 
