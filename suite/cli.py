@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from contracts.registry import SERVICES
-from suite import commands, imports
+from suite import commands, imports, searching
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -333,6 +333,7 @@ def _number(name: str, default: int) -> int:
 
 main.add_command(imports.group)
 commands.add_to(main, _check_settings)
+searching.add_to(main, _check_settings)
 
 if __name__ == "__main__":
     main()

@@ -70,9 +70,9 @@ def add_to(main: click.Group, settings: Settings) -> None:
     def inbox_list(services: tuple[str, ...], limit: int, as_json: bool, **given: str | None) -> None:
         """What waits or is dead, oldest first."""
         with operator(services) as one:
-            found = one.inbox(_known(given), limit)
+            found = one.inbox(known(given), limit)
         columns = ("service", "id", "state", "attempts", "consumer", "type", "subject", "due_at", "error")
-        _show(found, columns, as_json, "Nothing is parked or dead.")
+        show(found, columns, as_json, "Nothing is parked or dead.")
 
     @inbox.command("show")
     @_one_service
@@ -90,7 +90,7 @@ def add_to(main: click.Group, settings: Settings) -> None:
             raise click.ClickException("Give the service and the id of one event, or --all with filters.")
         with operator(services if chosen else (service,)) as one:
             if chosen:
-                click.echo(f"{what}: {one.move_all(what, _known(given), why)} events")
+                click.echo(f"{what}: {one.move_all(what, known(given), why)} events")
             else:
                 found = one.move_one(what, service, entry, why)
                 click.echo(f"{found['consumer']} {found['event_id']} is {found['state']}")
@@ -137,7 +137,7 @@ def add_to(main: click.Group, settings: Settings) -> None:
         """Oldest first."""
         with operator(services) as one:
             found = one.letters(limit, discarded=discarded)
-        _show(found, ("service", "id", "queue", "bytes", "at", "reason"), as_json, "There are none.")
+        show(found, ("service", "id", "queue", "bytes", "at", "reason"), as_json, "There are none.")
 
     @letters.command("show")
     @_one_service
@@ -175,9 +175,9 @@ def _sagas(main: click.Group, operator: Callable[..., Any]) -> None:
     def saga_list(services: tuple[str, ...], limit: int, as_json: bool, **given: str | None) -> None:
         """What is under way, or in the given state; oldest first."""
         with operator(services) as one:
-            found = one.sagas(_known(given), limit)
+            found = one.sagas(known(given), limit)
         columns = ("service", "id", "name", "state", "record_id", "started_at", "deadline_at", "at_step")
-        _show([{**item, "at_step": _at_step(item)} for item in found], columns, as_json, "Nothing is under way.")
+        show([{**item, "at_step": _at_step(item)} for item in found], columns, as_json, "Nothing is under way.")
 
     @saga.command("show")
     @click.argument("saga_id")
@@ -213,11 +213,11 @@ def _sagas(main: click.Group, operator: Callable[..., Any]) -> None:
     def operations(services: tuple[str, ...], limit: int, as_json: bool, **given: str | None) -> None:
         """What operators and administrators did to stuck work, when and why; latest first."""
         with operator(services) as one:
-            found = one.operations(_known(given), limit)
-        _show(found, ("at", "service", "actor", "action", "subject", "reason"), as_json, "Nobody has done anything.")
+            found = one.operations(known(given), limit)
+        show(found, ("at", "service", "actor", "action", "subject", "reason"), as_json, "Nobody has done anything.")
 
 
-def _known(given: dict[str, str | None]) -> JSON:
+def known(given: dict[str, str | None]) -> JSON:
     found = {name: value for name, value in given.items() if value is not None}
     if "tenant" in found:
         _uuid(found["tenant"])
@@ -246,7 +246,7 @@ def _pretty(document: JSON) -> str:
     return f"{text}\n\n{error.strip()}" if error else text
 
 
-def _show(items: Sequence[JSON], columns: Sequence[str], as_json: bool, nothing: str) -> None:
+def show(items: Sequence[JSON], columns: Sequence[str], as_json: bool, nothing: str) -> None:
     if as_json:
         click.echo(json.dumps(list(items), indent=2, ensure_ascii=False))
         return

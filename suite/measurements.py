@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
 from chassis import relay
@@ -50,6 +53,8 @@ def measure(host: Host, watch: Watch | None = None) -> bytes:
                 age_of_sagas, overdue = max(age_of_sagas, float(row.age)), overdue + row.late
             oldest.labels(name).set(age_of_sagas)
             late.labels(name).set(overdue)
+    if "search" in host.runtimes:
+        _search(host.runtimes["search"], gauge)
     gauge("guanxi_broker_blocked", "1 while the broker refuses messages (an alarm)").set(host.transport.blocked())
     connected = gauge("guanxi_broker_connected", "1 while every connection to the broker is up")
     connected.set(host.transport.connected())
@@ -62,3 +67,19 @@ def measure(host: Host, watch: Watch | None = None) -> bytes:
         for invariant, count in watch.violations.items():
             violations.labels(invariant).set(count)
     return generate_latest(registry)
+
+
+def _search(runtime: Any, gauge: Callable[..., Gauge]) -> None:
+    """How far the index is behind, and whether it agrees with the databases."""
+    with runtime.database.operations() as connection:
+        row = connection.exec_driver_sql(
+            "SELECT (SELECT coalesce(extract(epoch FROM now() - min(waiting_since)), 0) FROM positions) AS lag,"
+            " coalesce(sum(drifted), 0) AS drifted, coalesce(sum(repaired), 0) AS repaired,"
+            " coalesce(sum(unknown), 0) AS unknown,"
+            " coalesce(extract(epoch FROM now() - min(swept_at)), 0) AS swept FROM sweeps"
+        ).one()
+    gauge("guanxi_search_lag_seconds", "Age of the oldest event that is not in the index").set(float(row.lag))
+    gauge("guanxi_search_drifted", "Documents that had drifted from their databases").set(float(row.drifted))
+    gauge("guanxi_search_repaired", "Those of them that were put right").set(float(row.repaired))
+    gauge("guanxi_search_unknown", "Differences that the event log does not explain").set(float(row.unknown))
+    gauge("guanxi_search_swept_seconds", "Since the oldest of the last comparisons").set(float(row.swept))

@@ -43,6 +43,9 @@ class Operator:
             signer = Signer(settings.context_key)
             self._runtimes[service] = Runtime(definition_of(service), database, signer, None, SystemClock())
 
+    def runtime(self, service: str) -> Runtime:
+        return self._runtimes[service]
+
     def close(self) -> None:
         for runtime in self._runtimes.values():
             runtime.database.close()
