@@ -177,13 +177,30 @@ def _further(suite: Any) -> dict[str, tuple[Any, str]]:
         "record.merge": ({**record, "id": one, "data": {"losers": [twin]}}, "merges"),
         "record.unmerge": ({**record, "id": winner, "data": {}}, "sagas"),
         "import.save_mapping": ({**record, "name": "old", "mapping": {"columns": {}}}, "import_mappings"),
+        **_beside(suite, one),
+    }
+
+
+def _beside(suite: Any, account: str) -> dict[str, tuple[Any, str]]:
+    """Writes of notes and attachments; an effect of one is one change more."""
+    about = {"record": ACCOUNT, "id": account, "kind": "note"}
+    note, gone = (suite.call("customer", "child.create", {**about, "data": {"text": text}})["id"] for text in "ab")
+    suite.request("customer", "child.delete", {**about, "child": gone})
+    file = suite.blobs.of("customer", suite.tenant).put(io.BytesIO(b"%PDF-1.4"))
+    attached = {"data": {"name": "offer.pdf"}, "blob": {"key": file.key, "size": file.size}}
+    return {
+        "child.create": ({**about, "data": {"text": "c"}}, "changes"),
+        "child.update": ({**about, "child": note, "patch": {"text": "d"}}, "changes"),
+        "child.delete": ({**about, "child": note}, "changes"),
+        "child.restore": ({**about, "child": gone}, "changes"),
+        "child.attach": ({**about, "kind": "attachment", **attached}, "changes"),
     }
 
 
 # Whatever is asked twice of these finds nothing more to do: they say what a thing shall be.
 SAYING = {"import.delete_mapping", "job.cancel", "admin.replay", "admin.discard", "admin.replay_chosen", "admin.push", "admin.compensate"}  # fmt: skip  # noqa: E501
 FIRST = ("create", "update", "delete", "restore", "command", "upsert", "bulk")
-FURTHER = ("record.export", "record.import", "record.bulk_job", "job.run", "job.undo", "record.merge", "record.unmerge", "import.save_mapping")  # fmt: skip  # noqa: E501
+FURTHER = ("record.export", "record.import", "record.bulk_job", "job.run", "job.undo", "record.merge", "record.unmerge", "import.save_mapping", "child.create", "child.update", "child.delete", "child.restore", "child.attach")  # fmt: skip  # noqa: E501
 
 
 @pytest.mark.parametrize("method", FURTHER)
