@@ -1,6 +1,7 @@
 """What twins have in common: keys that find candidates, and how alike two values are, from 0 to 1.
 
-The same functions serve the table of keys, the answer and the bench. Every key is folded first (`chassis.text.fold`).
+The same functions serve the table of keys, the answer and the bench. Every name is first written as
+`chassis.names` writes it.
 """
 
 from __future__ import annotations
@@ -14,31 +15,9 @@ from typing import Any
 from rapidfuzz.distance import JaroWinkler, Levenshtein
 from rapidfuzz.fuzz import token_set_ratio, token_sort_ratio
 
+from chassis import names
 from chassis.text import HAN, fold, phone_digits
 
-# Legal forms in their folded spelling, dots and slashes taken out: the forms of ISO 20275 (the GLEIF list of entity
-# legal forms) that firms write behind their names in the countries a firm meets most, and what goes with them.
-LEGAL = frozenset(
-    str.split(
-        "gmbh mbh ag kg kgaa ohg gbr ug ev eg se co cokg company inc incorporated corp corporation ltd limited llc llp"
-        " lp plc pty pte pvt sa sas sasu sarl sprl srl spa snc sl slu sca sc bv nv vof cv oy oyj ab hb as asa aps ks kk"
-        " doo dd sro kft zrt nyrt rt sp zoo zo ooo oao zao pao sdn bhd tbk pt cia ltda eireli me sab de"
-    )
-)
-FILLING = frozenset(str.split("the and und et y e of der die das la le les el los"))
-HAN_LEGAL = re.compile(
-    "(股份有限责任公司|股份有限公司|有限责任公司|集团有限公司|有限合伙|有限公司|责任公司|股份公司|集团公司|株式会社|公司|集团|总公司|分公司|[(（]有限合伙[)）])+$"
-)
-# Characters of firms' and people's names that are written differently in traditional script, after the Unihan
-# database's kSimplifiedVariant (Unicode Standard Annex 38).
-SIMPLIFIED = str.maketrans(
-    "國際業廠電車東門訊網圖書醫藥華資責團總會灣廣開關貿實體學術設計員機構製造產農場馬鳥魚龍飛鐵銀錢錄長張陳劉楊黃趙"
-    "吳鄭馮蔣韓葉許鄧蕭羅謝鍾鐘譚陸賈蘇盧湯齊龔賴樂孫顧莊嚴萬賀買賣進運輸達連聯報務歲寶貝環衛視訊號豐義風雲興麗陽"
-    "陰島橋樓館園區縣鄉鎮課題試驗統經紡織綠紅給終維續繼絡結紙約級線組細紹紀導對專發電腦",
-    "国际业厂电车东门讯网图书医药华资责团总会湾广开关贸实体学术设计员机构制造产农场马鸟鱼龙飞铁银钱录长张陈刘杨黄赵"
-    "吴郑冯蒋韩叶许邓萧罗谢钟钟谭陆贾苏卢汤齐龚赖乐孙顾庄严万贺买卖进运输达连联报务岁宝贝环卫视讯号丰义风云兴丽阳"
-    "阴岛桥楼馆园区县乡镇课题试验统经纺织绿红给终维续继络结纸约级线组细绍纪导对专发电脑",
-)
 STREETS = {
     "street": "st", "str": "st", "strasse": "st", "avenue": "ave", "av": "ave", "boulevard": "blvd", "blv": "blvd",
     "road": "rd", "drive": "dr", "place": "pl", "lane": "ln", "north": "n", "south": "s", "east": "e", "west": "w",
@@ -51,14 +30,12 @@ PUBLIC_MAIL = frozenset(
         " qq.com 163.com 126.com sina.com foxmail.com mail.ru yandex.ru proton.me protonmail.com"
     )
 )
-_WORD = re.compile(rf"[{HAN}]+|[^\W_{HAN}]+")
 _MODEL = re.compile("[0-9][^0-9]|[^0-9][0-9]")
 _MEASURE = re.compile(
     r"\d+(?:p|i|hz|khz|mhz|ghz|gb|mb|tb|w|ms|mm|cm|in|ft|lb|kg|g|ml|l|x|k|v|mah|mp|dpi|fps|st|nd|rd|th)?"
 )
 # What the last letters of a model's number say is mostly a colour or a country.
 _VARIANT = re.compile("(?<=[0-9a-z]{4})[a-z]{1,3}$")
-_DOTTED = re.compile(r"(?<=\b\w)[./](?=\w\b)|[.'’]")
 # An extension stands behind a word for it, in the languages that firms write it in; `+49 (0)30` has a zero that nobody
 # dials from abroad.
 _EXTENSION = re.compile(
@@ -71,37 +48,26 @@ PHONE_TAIL = 7
 LONGEST = 60
 
 
-def simplified(value: str) -> str:
-    return fold(value).translate(SIMPLIFIED)
-
-
 @lru_cache(maxsize=65536)
 def company(value: str) -> str:
     """Without legal form: `Müller & Söhne GmbH & Co. KG` → `muller sohne`, `华为技术有限公司` → `华为技术`."""
-    words = _words(value)
-    bare = [HAN_LEGAL.sub("", word) or word for word in words]
-    kept = [word for word in bare if word not in LEGAL and word not in FILLING]
-    return " ".join(kept or bare)
+    return " ".join(names.bare(names.parts(value)))
 
 
 @lru_cache(maxsize=65536)
 def person(value: str) -> str:
     """A person's name, words in alphabetical order, so that surname and given name may stand either way."""
-    return " ".join(sorted(_words(value)))
+    return " ".join(sorted(names.parts(value)))
 
 
 @lru_cache(maxsize=65536)
 def plain(value: str) -> str:
-    return " ".join(_words(value))
+    return " ".join(names.parts(value))
 
 
 @lru_cache(maxsize=65536)
 def address(value: str) -> str:
-    return " ".join(STREETS.get(word, word) for word in _words(value))
-
-
-def _words(value: str) -> list[str]:
-    return _WORD.findall(_DOTTED.sub("", simplified(value)))
+    return " ".join(STREETS.get(word, word) for word in names.parts(value))
 
 
 def phone(value: str) -> str:
@@ -136,7 +102,7 @@ def domain(value: str) -> str:
 
 
 def code(value: str) -> str:
-    return "".join(_words(value))
+    return "".join(names.parts(value))
 
 
 NORMAL: dict[str, Callable[[str], str]] = {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
 
 SPECIAL = {
     "ß": "ss",
@@ -34,7 +33,6 @@ def fold(value: str) -> str:
 
 HAN = "〇\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f"
 LONGEST_WORD = 40
-LONGEST_NAME = 30
 _PART = re.compile(rf"[{HAN}]+|[^\W_{HAN}]+")
 _HAN_RUN = re.compile(rf"[{HAN}]+")
 _PIECE = re.compile(r"[\s@,;:/|()]+")
@@ -45,6 +43,16 @@ FEWEST_DIGITS = 5
 def parts(value: str) -> list[tuple[int, int]]:
     """Where the words and the runs of Han characters stand in a text, as (start, end)."""
     return [found.span() for found in _PART.finditer(value)]
+
+
+def parts_of(value: str) -> list[str]:
+    """The words and the runs of Han characters of a text, as they are written."""
+    return _PART.findall(value)
+
+
+def is_han(part: str) -> bool:
+    """Whether a part is a run of Han characters."""
+    return _HAN_RUN.match(part) is not None
 
 
 def words(value: str) -> list[str]:
@@ -73,39 +81,6 @@ def han_ngrams(value: str) -> list[str]:
     for run in han_runs(value):
         grams += [*run, *(run[at : at + 2] for at in range(len(run) - 1))]
     return grams
-
-
-def pinyin_forms(value: str) -> list[str]:
-    """How Han names are typed in Latin letters, from every character on, in full and by initials (two at least).
-
-    `中国银行` → `zhongguoyinhang`, `guoyinhang`, `yinhang`, `hang`; `zgyh`, `gyh`, `yh`. A first character with several
-    readings, as surnames have, gives a form for each. Long runs are sentences, not names, and have none.
-    """
-    forms: dict[str, None] = {}
-    for run in han_runs(value):
-        if len(run) <= LONGEST_NAME:
-            forms.update(dict.fromkeys(_forms(run)))
-    return list(forms)
-
-
-def _forms(run: str) -> Iterator[str]:
-    # The dictionaries of readings take a moment to load, and texts without Han never need them.
-    from pypinyin import Style, lazy_pinyin, pinyin
-
-    syllables = lazy_pinyin(run, errors="ignore")
-    if len(syllables) != len(run):
-        return
-    others = {reading for reading in pinyin(run[0], style=Style.NORMAL, heteronym=True)[0] if reading.isalpha()}
-    readings = [syllables, *([other, *syllables[1:]] for other in sorted(others - {syllables[0]}))]
-    for reading in readings:
-        for at in range(len(reading) if reading is syllables else 1):
-            full = "".join(reading[at:])
-            yield full[:LONGEST_WORD]
-            if "v" in full:
-                # The dictionaries write ü as v; people also type u.
-                yield full.replace("v", "u")[:LONGEST_WORD]
-            if len(reading) - at > 1:
-                yield "".join(syllable[0] for syllable in reading[at:])
 
 
 def phone_digits(value: str) -> str:

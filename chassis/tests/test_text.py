@@ -32,24 +32,6 @@ def test_han_becomes_characters_and_pairs_of_one_run():
     assert text.han_ngrams("中国 银行") == ["中", "国", "中国", "银", "行", "银行"]
 
 
-def test_pinyin_is_typed_in_full_or_by_initials_from_any_character_on():
-    forms = text.pinyin_forms("重庆银行")
-    assert {"chongqingyinhang", "yinhang", "cqyh", "yh"} <= set(forms)
-    assert "h" not in forms
-
-
-def test_a_surname_with_two_readings_is_found_by_both():
-    assert {"zengwei", "cengwei"} <= set(text.pinyin_forms("曾伟"))
-
-
-def test_a_round_u_is_typed_as_v_or_as_u():
-    assert {"lvdi", "ludi"} <= set(text.pinyin_forms("绿地"))
-
-
-def test_text_without_han_has_no_pinyin():
-    assert text.pinyin_forms("Alfreds Futterkiste") == []
-
-
 @pytest.mark.parametrize(
     ("written", "digits"),
     [

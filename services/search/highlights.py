@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from html import escape
 from typing import Any
 
-from chassis import text
+from chassis import names, pinyin, text
 from services.search.mapping import EXTERNAL, Searchable
 from services.search.phrases import Term
 
@@ -58,12 +58,14 @@ def matches(value: str, terms: Sequence[Term]) -> Iterator[tuple[int, int]]:
             if any(term.answers(word) for term in terms for word in text.words(part)):
                 yield start, end
             continue
+        # Simplified characters stand where the traditional ones stood, one for one.
+        part = names.simplified(part)
         found = [term.word for term in terms if term.word in part]
         if found:
             yield from _joined(
                 sorted((start + at, start + at + len(word)) for word in found for at in _places(part, word))
             )
-        elif any(term.answers(form) for term in terms for form in text.pinyin_forms(part)):
+        elif any(term.answers(form) for term in terms for form in pinyin.forms(part)):
             yield start, end
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from chassis import text
+from chassis import names, pinyin, text
 from contracts import fields as f
 from contracts.records import Record
 from contracts.registry import registry
@@ -16,6 +16,8 @@ from contracts.registry import registry
 JSON = dict[str, Any]
 TITLE_WEIGHT, SUBTITLE_WEIGHT, EXTERNAL_WEIGHT = 5, 1, 8
 PINYIN_FROM = 5
+LITTLE = 5
+"""What says little of a name weighs so many times less."""
 CUSTOM_WEIGHT = 2
 MOST_WORDS = 2_000
 LONGEST_KEY = 80
@@ -161,7 +163,7 @@ def newest(documents: list[Document]) -> list[Document]:
 
 def key_of(value: str) -> str:
     """The word that stands for a whole value."""
-    return "=" + text.fold(value)[:LONGEST_KEY]
+    return "=" + names.simplified(value)[:LONGEST_KEY]
 
 
 def _words(searchable: Searchable, data: JSON) -> Iterator[tuple[str, str, int]]:
@@ -190,11 +192,19 @@ def _custom(searchable: Searchable, data: JSON, custom: dict[str, frozenset[str]
 
 
 def words_of(value: str, weight: int) -> Iterator[tuple[str, int]]:
-    """The words by which a value is found, each with its weight. Very long texts are searched by their beginning."""
-    plain = [*text.words(value), *text.compounds(value), *text.han_ngrams(value)]
-    yield from ((word, weight) for word in list(dict.fromkeys(plain))[:MOST_WORDS])
+    """The words by which a value is found, each with its weight. Very long texts are searched by their beginning.
+
+    Legal forms and articles say little of a name and weigh little; Han characters are in simplified script.
+    """
+    simple, little = names.simplified(value), max(1, weight // LITTLE)
+    found = {word: little if names.weak(word) else weight for word in (*text.words(value), *text.compounds(value))}
+    for run in text.han_runs(simple):
+        bare = set(text.han_ngrams(names.without_form(run)))
+        for gram in text.han_ngrams(run):
+            found[gram] = max(weight if gram in bare else little, found.get(gram, 0))
+    yield from list(found.items())[:MOST_WORDS]
     if weight >= PINYIN_FROM:
-        yield from ((form, weight // 2) for form in text.pinyin_forms(value))
+        yield from ((form, weight // 2) for run in text.han_runs(simple) for form in pinyin.forms(run))
     digits = text.phone_digits(value)
     if digits:
         yield digits, weight

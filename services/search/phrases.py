@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from chassis import text
+from chassis import names, text
 from services.search.mapping import key_of
 
 MOST_TERMS = 12
 LAST_DIGITS = 4
+LONGEST_CODE, FEWEST_OF_A_NUMBER = 3, 7
+"""Digits of the longest country's code, and of the shortest number that may be compared without one."""
 # Sorts behind every other character, so that a prefix is the range from itself to itself with this behind it.
 END = "\U0010ffff"
 
@@ -44,9 +46,9 @@ def phrases(typed: str) -> list[Phrase]:
     found = []
     digits = text.phone_digits(typed)
     if digits:
-        found.append(Phrase(key, (_digits(digits),)))
+        found.append(Phrase(key, (_phone(digits, abroad=typed.strip().startswith(("+", "00"))),)))
     terms = [_digits(word) if word.isdigit() else Term(word, (prefix(word),)) for word in text.words(typed)]
-    terms += [Term(gram, ((gram, None),)) for run in text.han_runs(typed) for gram in _grams(run)]
+    terms += [Term(gram, ((gram, None),)) for run in text.han_runs(names.simplified(typed)) for gram in _grams(run)]
     if terms:
         as_words = Phrase(key, tuple(dict.fromkeys(terms))[:MOST_TERMS])
         if as_words not in found:
@@ -59,6 +61,14 @@ def _digits(digits: str) -> Term:
     if len(digits) < LAST_DIGITS:
         return Term(digits, (prefix(digits),))
     return Term(digits, (prefix(digits), prefix("~" + digits[::-1])))
+
+
+def _phone(digits: str, *, abroad: bool) -> Term:
+    """A whole number, as it is written here or abroad: without the zeros before it, or without the country's code."""
+    bare = digits.lstrip("0")
+    tails = {digits, bare, *(bare[code:] for code in range(1, LONGEST_CODE + 1) if abroad)}
+    ranges = [prefix("~" + tail[::-1]) for tail in sorted(tails, key=len) if len(tail) >= FEWEST_OF_A_NUMBER]
+    return Term(digits, tuple(dict.fromkeys([*_digits(digits).ranges, *ranges])))
 
 
 def _grams(run: str) -> list[str]:
