@@ -18,8 +18,8 @@ def test_a_table_without_forced_row_security_is_found(world: World) -> None:
 def test_a_table_without_any_policy_is_found(world: World) -> None:
     world.spoil(
         "sales",
-        "CREATE TABLE notes (tenant_id uuid)",
-        "ALTER TABLE notes ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY",
+        "CREATE TABLE remarks (tenant_id uuid)",
+        "ALTER TABLE remarks ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY",
     )
     assert world.violated() == {("I12", tenants.protected.says)}
 
