@@ -4,7 +4,7 @@ UV_VERSION := 0.13.9
 BIN := .venv/bin
 UV := VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/uv
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	--no-emit-index-url --no-header --no-annotate -c constraints.txt
+	--no-emit-index-url --no-header --no-annotate
 
 # A stamp is newer than what it was made from, so the environment changes only when a lock does.
 TOOL := .venv/.uv-$(UV_VERSION)
