@@ -17,8 +17,9 @@ R = TypeVar("R")
 
 _patched = False
 CONNECT_SECONDS = 5.0
-ANSWER_SECONDS = 60.0
-"""The server ends statements of services long before (`statement_timeout`); this is for a server that is not there."""
+ANSWER_SECONDS = 15.0
+"""The server ends statements of services before that (`statement_timeout`); this is for a server that is not there.
+Whatever waits behind such a connection, an event or a dead letter, waits no longer either."""
 
 
 def start() -> None:

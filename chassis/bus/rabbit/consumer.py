@@ -59,25 +59,36 @@ class _Inflow:
         return self in (self.link.session or ())
 
     def ack(self, tags: Sequence[int]) -> None:
+        self._write(lambda: self._ack(tags))
+
+    def reject(self, tag: int) -> None:
+        self._write(lambda: self._reject(tag))
+
+    def _ack(self, tags: Sequence[int]) -> None:
         for tag in tags:
             self.open.pop(tag, None)
         last = max(tags)
         # One frame for all, unless an older message still waits for its retry and would be acknowledged along.
         if len(tags) > 1 and next(iter(self.open), last + 1) > last:
-            self._write(lambda: self.channel.basic_ack(last, multiple=True))
+            self.channel.basic_ack(last, multiple=True)
         else:
-            self._write(lambda: [self.channel.basic_ack(tag) for tag in tags])
+            for tag in tags:
+                self.channel.basic_ack(tag)
 
-    def reject(self, tag: int) -> None:
+    def _reject(self, tag: int) -> None:
+        # Not before its frame has its turn: an acknowledgement of many in between would take it for settled.
         self.open.pop(tag, None)
-        self._write(lambda: self.channel.basic_reject(tag, requeue=True))
+        self.channel.basic_reject(tag, requeue=True)
 
     def _write(self, action: Callable[[], Any]) -> None:
         # Tags mean nothing on another channel; what a lost connection had open, the broker delivers again.
         try:
             self.link.write(lambda inflows: action() if self in inflows else None)
-        except Down:
-            log.debug("the connection was lost before a message could be acknowledged")
+        except Down as error:
+            log.debug("a message could not be settled: %s", error)
+            # A connection that lives on would keep the message, and its place among the prefetched, for ever.
+            if self.current():
+                self.link.abort()
 
 
 class RabbitDelivery:

@@ -61,3 +61,12 @@ def test_a_database_that_accepts_and_never_answers_is_given_up(monkeypatch):
         with pytest.raises(psycopg2.OperationalError, match="did not answer"):
             psycopg2.connect(host="127.0.0.1", port=silent.getsockname()[1], user="nobody", sslmode="disable")
         assert time.monotonic() - begin < 5
+
+
+def test_a_server_that_is_there_ends_a_statement_before_the_client_gives_up_and_that_not_much_later(suite_of):
+    database = suite_of("customer").runtime("customer").database
+    for engine in (database.app, database.ops):
+        with engine.connect() as connection:
+            setting = "SELECT extract(epoch FROM current_setting('statement_timeout')::interval)"
+            limit = float(connection.exec_driver_sql(setting).scalar())
+        assert 0 < limit < bus.ANSWER_SECONDS <= 2 * limit

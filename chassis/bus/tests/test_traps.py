@@ -1,17 +1,22 @@
 """The traps of `README.md` beside this file that no other test here answers. On a real broker."""
 
 import itertools
+import os
 import queue
+import signal
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 
+from chassis import bus, inbox
 from chassis.bus import wire
 from chassis.bus.ports import OutcomeUnknown
-from chassis.bus.rabbit import link
+from chassis.bus.rabbit import consumer, link
 from chassis.bus.tests.support import until
+from chassis.database import Database, make_engine
 
 
 @pytest.fixture
@@ -42,6 +47,55 @@ def test_an_event_that_always_fails_is_tried_at_a_pace_and_holds_nothing_up(rabb
     assert min(later - earlier for earlier, later in itertools.pairwise(attempts)) >= 1.0
     rabbit.relay(rabbit.event("sales.order.placed", bad=False))
     assert fine.get(timeout=10)
+
+
+def test_a_message_that_cannot_be_given_back_in_time_is_not_kept_by_a_living_connection(rabbit, monkeypatch):
+    """As when a frozen process wakes: the writer that was before it still holds the connection."""
+    monkeypatch.setattr(consumer, "RETRY_SECONDS", (0.0, 0.0))
+    monkeypatch.setattr(link.Link.write, "__defaults__", (0.2,))
+    attempts, fine = [], queue.Queue()
+
+    def handler(body):
+        attempts.append(body)
+        if len(attempts) == 1:
+            raise LookupError("the database is away")
+        fine.put(body)
+
+    service = rabbit.service("stock", keys=[rabbit.key("sales.#")], event=handler).start()
+    connection = consuming(rabbit, service, "events")
+    with connection._writing:
+        rabbit.relay(rabbit.event("sales.order.placed"))
+        until(lambda: not connection.connected)
+    assert fine.get(timeout=10) == attempts[0]
+
+
+def test_a_dead_letter_behind_a_database_connection_that_hangs_is_kept_over_another(
+    rabbit, suite_of, databases, monkeypatch
+):
+    kept = suite_of("customer").runtime("customer").database
+    monkeypatch.setattr(bus, "ANSWER_SECONDS", 1.0)
+    engine = make_engine(databases.url("customer", "ops"), pool_size=1)
+    service = rabbit.service("stock", keys=[rabbit.key("sales.#")])
+    service.endpoint.undecodable = partial(inbox.bury, Database(engine, engine, kept.clock, None))
+    with engine.connect() as connection:
+        pid = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar()
+    # It takes what is sent to it, for its socket is the kernel's, and never answers.
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        service.start()
+        rabbit.relay(rabbit.raw(rabbit.key("sales.order.placed"), b"{ behind a hung connection"))
+
+        def letters():
+            with kept.operations() as connection:
+                found = connection.exec_driver_sql(
+                    "SELECT raw FROM dead_letters WHERE queue = %s", (f"evt-{service.name}",)
+                )
+                return [bytes(row.raw) for row in found]
+
+        until(lambda: letters() == [b"{ behind a hung connection"])
+    finally:
+        os.kill(pid, signal.SIGCONT)
+        engine.dispose()
 
 
 def test_a_call_whose_connection_breaks_while_it_runs_comes_again_with_the_same_key(rabbit):
