@@ -16,6 +16,11 @@ Key = tuple[str, str]
 """A record's name and an id."""
 
 
+OWN = 12
+"""Points for one's own records. With what was lifted (24 at most) they stay below the beginning of a title, which is 50
+at least: a whole key comes first, then the beginning of a name, then what is one's own and recent."""
+
+
 class Cursor(NamedTuple):
     """The place of a hit in the order of an answer: by score, then the newest, then the highest id first."""
 
@@ -25,7 +30,8 @@ class Cursor(NamedTuple):
 
 
 class Filter(NamedTuple):
-    """The document's facet `field` must hold one of the values."""
+    """The document's facet `field` must hold one of the values. Facets that are texts have a second one behind their
+    name and a `~`, with folded values."""
 
     field: str
     values: tuple[str, ...]
@@ -76,7 +82,7 @@ class Found:
     """The hits of one page, how many there are on all pages by record, and by value of each facet that was asked for.
 
     `exact` is false where there are more than were counted. `degraded` says that another index than the usual one
-    answered, because that one is away.
+    answered, because that one is away; `backend` is the one that answered.
     """
 
     hits: list[Hit]
@@ -84,6 +90,7 @@ class Found:
     facets: dict[str, dict[str, int]] = field(default_factory=dict)
     exact: bool = True
     degraded: bool = False
+    backend: str = "postgresql"
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from typing import Any
 from chassis.definitions import CUSTOM, DEFINED
 from chassis.records import references
 from contracts.fields import parse_instant
+from services.search import recents
 from services.search.index import index_of
 from services.search.mapping import Document, document_of, newest
 
@@ -21,6 +22,7 @@ def take_in(runtime: Any, events: list[JSON]) -> None:
     for tenant, own in by_tenant.items():
         documents = documents_of(runtime, tenant, own)
         index_of(runtime).take(tenant, documents, max(parse_instant(event["time"]) for event in own))
+        recents.take_in(runtime, tenant, own)
 
 
 def documents_of(runtime: Any, tenant: str, events: list[JSON]) -> list[Document]:

@@ -12,6 +12,7 @@ from chassis import names, pinyin, text
 from contracts import fields as f
 from contracts.records import Record
 from contracts.registry import registry
+from contracts.search import facets, is_text
 
 JSON = dict[str, Any]
 TITLE_WEIGHT, SUBTITLE_WEIGHT, EXTERNAL_WEIGHT = 5, 1, 8
@@ -22,12 +23,14 @@ CUSTOM_WEIGHT = 2
 MOST_WORDS = 2_000
 LONGEST_KEY = 80
 EXTERNAL = "external_ids"
-FACET_TEXT = 100
+FOLDED = "~"
+"""Behind the name of a facet that is a text: its values folded, which filters compare."""
 
 
 @dataclass(frozen=True)
 class Searchable:
-    """How one record is searched: the weight of each field, and the fields whose whole value is a key to it."""
+    """How one record is searched: the weight of each field, the fields whose whole value is a key to it, and the facets
+    as documents have them."""
 
     record: str
     type: str
@@ -96,20 +99,15 @@ def _searchable(record: type[Record]) -> Searchable | None:
         keys=frozenset(keys),
         title=record.title_field,
         subtitle=record.subtitle_fields,
-        facets=tuple(name for name, field in declared.items() if name not in keys and _is_facet(name, field)),
+        facets=tuple(_facet_names(record)),
     )
 
 
-def _is_facet(name: str, field: f.Field) -> bool:
-    """Whether answers are counted and narrowed by a field: it can be filtered, is not personal and has few values.
-
-    These are states, choices, yes or no, currencies, tags, owner and team, and short texts such as city and country.
-    """
-    if not field.filter or field.pii:
-        return False
-    if isinstance(field, (f.Choice, f.Choices, f.Boolean, f.Currency, f.Texts)) or name in ("owner_id", "team_id"):
-        return True
-    return type(field) is f.Text and field.max <= FACET_TEXT and name != "number"
+def _facet_names(record: type[Record]) -> Iterator[str]:
+    for name, field in facets(record).items():
+        yield name
+        if is_text(field):
+            yield name + FOLDED
 
 
 def document_of(event: JSON, custom: dict[str, frozenset[str]] | None = None) -> Document | None:
@@ -134,13 +132,23 @@ def document_of(event: JSON, custom: dict[str, frozenset[str]] | None = None) ->
         title_key="" if deleted else key_of(data.get(searchable.title) or "")[1:],
         data={} if deleted else {name: data[name] for name in shown if data.get(name)},
         words=() if deleted else (*_words(searchable, data), *_custom(searchable, data, custom or {})),
-        facets={} if deleted else {name: found for name in searchable.facets if (found := _facet(data.get(name)))},
+        facets={} if deleted else _facets(searchable, data),
     )
 
 
 def gone(record: str, record_id: str, version: int, at: dt.datetime) -> Document:
     """What is kept of a record that is not there any more."""
     return Document(record, record_id, version, True, None, None, at, "", {}, (), {})
+
+
+def _facets(searchable: Searchable, data: JSON) -> dict[str, tuple[str, ...]]:
+    """The values of each facet that is filled; those of texts a second time, as they are compared."""
+    found = {}
+    for name in searchable.facets:
+        values = _facet(data.get(name.removesuffix(FOLDED)))
+        if values:
+            found[name] = tuple(text.fold(value) for value in values) if name.endswith(FOLDED) else values
+    return found
 
 
 def _facet(value: Any) -> tuple[str, ...]:

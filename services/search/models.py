@@ -31,6 +31,13 @@ Index(
     postgresql_using="gin",
     postgresql_ops={"title_key": "gin_trgm_ops"},
 )
+Index(
+    "ix_documents_owner",
+    documents.c.tenant_id,
+    documents.c.owner_id,
+    documents.c.changed_at.desc(),
+    postgresql_where=documents.c.owner_id.is_not(None),
+)
 
 # Owner and team stand beside each word, so that what a principal may see is decided within the index.
 words = Table(
@@ -101,4 +108,25 @@ rebuilds = Table(
     Column("position", BigInteger, nullable=False, server_default="0"),
     Column("until", BigInteger, nullable=False, server_default="0"),
     info={"ops": True},
+)
+
+# What each user opened and edited lately, and the searches that he finished: bounded for each of them.
+recent_records = Table(
+    "recent_records",
+    metadata,
+    Column("tenant_id", Uuid(as_uuid=False), primary_key=True),
+    Column("user_id", Uuid(as_uuid=False), primary_key=True),
+    Column("record", Text, primary_key=True),
+    Column("id", Uuid(as_uuid=False), primary_key=True),
+    Column("at", DateTime(timezone=True), nullable=False),
+)
+
+recent_searches = Table(
+    "recent_searches",
+    metadata,
+    Column("tenant_id", Uuid(as_uuid=False), primary_key=True),
+    Column("user_id", Uuid(as_uuid=False), primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("question", JSONB, nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
 )

@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 
 from chassis.database import Database, Work
-from services.search.index import Asked, Found, Freshness, Hit, Key
+from services.search.index import OWN, Asked, Found, Freshness, Hit, Key
 from services.search.mapping import Document
 from services.search.phrases import Term, prefix
 from services.search.visibility import Visible
@@ -222,7 +222,7 @@ class Question:
 
     def ranked(self, terms: Sequence[Term]) -> str:
         """Documents that answer all terms, with their score: an exact key before all, then the beginning of a key, then
-        the sum of the weights; one's own records count a little more."""
+        the sum of the weights and what is one's own."""
         key = self.asked.phrase.key
         self.parameters |= {"me": self.asked.visible.user_id, "key": key, "cut": CANDIDATES}
         branches = [self._words(terms, bounds, at) for at, bounds in enumerate(terms[0].ranges)]
@@ -235,7 +235,7 @@ class Question:
             " parts AS (SELECT record, id, coalesce(max(score) FILTER (WHERE kind = 'words'), 0) AS words,"
             "  coalesce(max(score) FILTER (WHERE kind = 'exact'), 0) AS key,"
             "  coalesce(max(score) FILTER (WHERE kind = 'start'), 0) AS beginning,"
-            "  coalesce(bool_or(mine), false)::int AS own FROM answers GROUP BY record, id),"
+            f"  coalesce(bool_or(mine), false)::int * {OWN} AS own FROM answers GROUP BY record, id),"
             f" scored AS (SELECT parts.*, {lifted} AS lifted, words + key + beginning + own + {lifted} AS score"
             f"  FROM parts{lifts}),"
             f" ranked AS ({self._best()})"

@@ -3,103 +3,223 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass, replace
 from typing import Any
 
 from chassis.context import Context
-from chassis.errors import bad_request
-from contracts.fields import instant, parse_uuid
+from chassis.text import fold
+from contracts.fields import instant
+from contracts.search import facet_fields, is_text
+from services.search import cursors, questions, recents
+from services.search.beginning import glance
 from services.search.highlights import highlight, subtitle_of, title_of
-from services.search.index import Asked, Found, Freshness, Hit, Index, index_of
-from services.search.mapping import by_type, searchables
-from services.search.phrases import Phrase, phrases
+from services.search.index import Asked, Found, Freshness, Hit, Index, Key, index_of
+from services.search.mapping import searchables
+from services.search.phrases import Phrase, Term, phrases
+from services.search.questions import Question
+from services.search.suggestions import corrected
 from services.search.visibility import Visible, visible
 
 JSON = dict[str, Any]
-MOST_HITS, MOST_VERSIONS, LONGEST_QUESTION = 100, 50, 200
 PATIENCE, POLL, RESERVE = 5.0, 0.05, 0.5
+FEW = 2
+MOST_VALUES = 100
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What was found, by which reading of the question, in which way, and a better question where there is one."""
+
+    found: Found
+    phrase: Phrase | None = None
+    place: cursors.Place | None = None
+    fuzzy: bool = False
+    did_you_mean: str | None = None
 
 
 def query(runtime: Any, context: Context, params: JSON) -> JSON:
-    """`{q, types, limit, min_version}` → `{items, facets, freshness}`; `fuzzy`: only similar titles were found.
+    """`{q, types, limit, after, filters, facets, explain, suggest, min_version}` → `{items, next, facets, exact,
+    freshness}`.
 
-    `min_version` `{"account/<id>": n}` waits up to 5 s for these versions; what did not come, or may not be seen, is
-    then named in `missing`, and the status is 202. Facets count what was found by type.
+    Without `q` it is a glance at what is recent and one's own (`services.search.beginning`). `fuzzy`: only similar
+    titles were found; then, and with `suggest` where little was found, `did_you_mean` is a question that finds more.
+    `facets` count what was found by type, `by_field` by the facets that were asked for. `min_version`
+    `{"account/<id>": n}` waits up to 5 s for these versions; what did not come, or may not be seen, is then named in
+    `missing`, and the status is 202.
     """
-    typed = params.get("q")
-    if not isinstance(typed, str) or len(typed) > LONGEST_QUESTION:
-        raise bad_request("bad_query", f"Must be text of at most {LONGEST_QUESTION} characters.", "q")
-    limit = params.get("limit") or 20
-    if not isinstance(limit, int) or not 1 <= limit <= MOST_HITS:
-        raise bad_request("bad_limit", f"Must be between 1 and {MOST_HITS}.", "limit")
+    question = questions.read(context, params)
+    readings = phrases(question.typed)
+    after = None if question.after is None else cursors.read(question.after, question.digest, readings)
     index = index_of(runtime)
-    missing = _wait(index, context, params.get("min_version") or {})
+    missing = _wait(index, context, question)
     freshness = index.freshness(context.tenant)
-    seen = visible(context, _asked(params.get("types")))
-    found, phrase, fuzzy = _find(index, context.tenant, typed, seen, limit)
-    body: JSON = {
-        "items": [_item(hit, phrase, seen) for hit in found.hits],
-        "facets": {searchables()[record].type: count for record, count in sorted(found.counts.items())},
-        "freshness": _freshness(freshness),
-    }
-    if fuzzy:
-        body["fuzzy"] = True
+    with runtime.database.reading(context) as work:
+        lifted = recents.lifted(work)
+    seen = visible(context, question.records).having(question.narrowed_by)
+    if question.typed.strip():
+        answer = _answer(index, context.tenant, question, readings, seen, lifted, after)
+    else:
+        found = glance(runtime, context, seen, question.limit, question.filters, question.facets, lifted)
+        answer = Answer(found)
+    body = _body(question, answer, seen, freshness)
     if missing:
         body["missing"] = missing
     return {"status": 202 if missing else 200, "body": body}
 
 
-def _asked(types: Any) -> list[str]:
-    """The names of the records that are asked for; none given means all."""
-    if types is None:
-        return list(searchables())
-    known = by_type()
-    if not isinstance(types, list) or not all(isinstance(one, str) and one in known for one in types):
-        raise bad_request("unknown_type", f"Must be some of {', '.join(sorted(known))}.", "types")
-    return [known[one].record for one in types]
+# --- finding
 
 
-def _find(index: Index, tenant: str, typed: str, seen: Visible, limit: int) -> tuple[Found, Phrase | None, bool]:
+def _answer(
+    index: Index,
+    tenant: str,
+    question: Question,
+    readings: list[Phrase],
+    seen: Visible,
+    lifted: dict[Key, int],
+    after: cursors.Place | None,
+) -> Answer:
     """What answers the first reading that finds anything, or titles that are almost what was typed."""
-    if seen.records:
-        readings = phrases(typed)
-        for phrase in readings:
-            found = index.find(tenant, Asked(phrase, seen, limit))
-            if found.hits:
-                return found, phrase, False
-        if readings:
-            found = index.similar(tenant, Asked(readings[-1], seen, limit))
-            if found.hits:
-                return found, None, True
-    return Found([], {}), None, False
+    if not seen.records or not readings:
+        return Answer(Found([], {}))
+    # One more than is shown tells whether there is a next page.
+    asked = Asked(
+        readings[0],
+        seen,
+        question.limit + 1,
+        filters=question.filters,
+        facets=question.facets,
+        lifted=lifted,
+        explain=question.explain,
+    )
+    if after is not None:
+        asked = replace(asked, phrase=readings[after.reading], after=after.last)
+        found = index.similar(tenant, asked) if after.fuzzy else index.find(tenant, asked)
+        return _paged(question, found, asked.phrase, after.reading, after.fuzzy)
+    for reading, phrase in enumerate(readings):
+        asked = replace(asked, phrase=phrase)
+        found = index.find(tenant, asked)
+        if found.hits:
+            answer = _paged(question, found, phrase, reading, False)
+            if question.suggest and len(found.hits) <= FEW:
+                return replace(answer, did_you_mean=_better(index, tenant, question, asked, found))
+            return answer
+    found = index.similar(tenant, asked)
+    if not found.hits:
+        return Answer(found)
+    answer = _paged(question, found, asked.phrase, len(readings) - 1, True)
+    return replace(answer, did_you_mean=_correction(index, tenant, question, asked, found.hits, 0))
 
 
-def _item(hit: Hit, phrase: Phrase | None, seen: Visible) -> JSON:
-    searchable = searchables()[hit.record]
-    concealed = seen.hidden.get(hit.record, frozenset())
-    data = {name: value for name, value in hit.data.items() if name not in concealed}
-    return {
+def _paged(question: Question, found: Found, phrase: Phrase, reading: int, fuzzy: bool) -> Answer:
+    place = None
+    if len(found.hits) > question.limit:
+        found = replace(found, hits=found.hits[: question.limit])
+        place = cursors.Place(found.hits[-1].cursor, reading, fuzzy)
+    return Answer(found, phrase, place, fuzzy)
+
+
+def _better(index: Index, tenant: str, question: Question, asked: Asked, found: Found) -> str | None:
+    """Little was found: a question that finds more, unless what was typed is a whole key."""
+    if any(fold(question.typed) == fold(str(value)) for hit in found.hits for value in hit.data.values()):
+        return None
+    similar = index.similar(tenant, asked)
+    return _correction(index, tenant, question, asked, similar.hits, len(found.hits))
+
+
+def _correction(index: Index, tenant: str, question: Question, asked: Asked, hits: list[Hit], least: int) -> str | None:
+    """A corrected question by what is visible of similar hits, where it finds more than `least` of what is visible."""
+    shown = [(searchables()[hit.record], _visible_data(hit, asked.visible)) for hit in hits]
+    better = corrected(question.typed, shown)
+    if better is None:
+        return None
+    readings = phrases(better)
+    found = index.find(tenant, replace(asked, phrase=readings[-1], limit=least + 1, facets=(), explain=False))
+    return better if len(found.hits) > least else None
+
+
+# --- telling
+
+
+def _body(question: Question, answer: Answer, seen: Visible, freshness: Freshness) -> JSON:
+    found = answer.found
+    better = phrases(answer.did_you_mean) if answer.fuzzy and answer.did_you_mean else []
+    terms = better[-1].terms if better else answer.phrase.terms if answer.phrase and not answer.fuzzy else ()
+    body: JSON = {
+        "items": [_item(hit, terms, seen, question.explain) for hit in found.hits],
+        "next": None if answer.place is None else cursors.write(answer.place, question.digest),
+        "facets": {searchables()[record].type: count for record, count in sorted(found.counts.items())},
+        "exact": found.exact,
+        "freshness": _freshness(freshness, found),
+    }
+    if question.facets:
+        body["by_field"] = {field: _counted(field, found.facets.get(field, {})) for field in question.facets}
+    if answer.fuzzy:
+        body["fuzzy"] = True
+    if answer.did_you_mean:
+        body["did_you_mean"] = answer.did_you_mean
+    if question.explain:
+        body["explained"] = _explained(answer)
+    return body
+
+
+def _item(hit: Hit, terms: tuple[Term, ...], seen: Visible, explain: bool) -> JSON:
+    searchable, data = searchables()[hit.record], _visible_data(hit, seen)
+    item: JSON = {
         "type": searchable.type,
         "id": hit.id,
         "title": title_of(searchable, data),
         "subtitle": subtitle_of(searchable, data),
-        "highlight": highlight(searchable, data, phrase.terms if phrase else ()),
+        "highlight": highlight(searchable, data, terms),
         "score": hit.score,
         "version": hit.version,
     }
+    if explain:
+        item["reasons"] = [{"what": what, "points": points} for what, points in hit.reasons]
+    return item
 
 
-def _freshness(freshness: Freshness) -> JSON:
+def _visible_data(hit: Hit, seen: Visible) -> JSON:
+    concealed = seen.hidden.get(hit.record, frozenset())
+    return {name: value for name, value in hit.data.items() if name not in concealed}
+
+
+def _counted(field: str, counts: dict[str, int]) -> list[JSON]:
+    """`[{value, count}]`, the most frequent first; a text counts once however it is spelled, as most spell it."""
+    if any(is_text(one) for one in facet_fields()[field].values()):
+        alike: dict[str, list[tuple[int, str]]] = {}
+        for value, count in counts.items():
+            alike.setdefault(fold(value), []).append((-count, value))
+        counts = {min(spellings)[1]: -sum(count for count, _ in spellings) for spellings in alike.values()}
+    ranked = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:MOST_VALUES]
+    return [{"value": value, "count": count} for value, count in ranked]
+
+
+def _explained(answer: Answer) -> JSON:
+    """The reading of the question that was used: the whole of it as a key, and the words that must be answered."""
+    phrase = answer.phrase
+    return {
+        "backend": answer.found.backend,
+        "reading": None
+        if phrase is None
+        else {"key": phrase.key.removeprefix("="), "terms": [term.word for term in phrase.terms]},
+    }
+
+
+def _freshness(freshness: Freshness, found: Found) -> JSON:
     at = freshness.indexed_at
     return {
         "indexed_at": None if at is None else instant(at),
         "lag_seconds": freshness.lag_seconds,
         "position": freshness.position,
+        "backend": found.backend,
+        "degraded": found.degraded,
     }
 
 
-def _wait(index: Index, context: Context, versions: JSON) -> list[str]:
-    """Wait until the index holds these versions. Returns those that did not come in time."""
-    wanted = _wanted(versions)
+def _wait(index: Index, context: Context, question: Question) -> list[str]:
+    """Wait until the index holds the wanted versions. Returns those that did not come in time."""
+    wanted = question.versions
     if not wanted:
         return []
     seen = visible(context, searchables())
@@ -110,16 +230,3 @@ def _wait(index: Index, context: Context, versions: JSON) -> list[str]:
         if not missing or time.monotonic() >= end:
             return [wanted[key][0] for key in missing]
         time.sleep(POLL)
-
-
-def _wanted(versions: JSON) -> dict[tuple[str, str], tuple[str, int]]:
-    """(record, id) → what it was called in the question, and its version."""
-    if not isinstance(versions, dict) or len(versions) > MOST_VERSIONS:
-        raise bad_request("bad_version", f"Must name at most {MOST_VERSIONS} records.", "min_version")
-    wanted = {}
-    for name, version in versions.items():
-        kind, _, record_id = name.partition("/")
-        if kind not in by_type() or isinstance(version, bool) or not isinstance(version, int):
-            raise bad_request("bad_version", "Must be such as account/<id>: 3.", "min_version")
-        wanted[(by_type()[kind].record, parse_uuid(record_id))] = (name, version)
-    return wanted

@@ -1,11 +1,11 @@
-"""Search: one heavy reader and one call."""
+"""Search: one heavy reader, one question, and what its users did lately."""
 
 from __future__ import annotations
 
 import datetime as dt
 
 from chassis.service import Service, Timer
-from services.search import indexing, queries
+from services.search import indexing, queries, recents
 from services.search.following import Follower
 from services.search.rebuild import Rebuilder
 from services.search.sweep import Sweeper
@@ -16,7 +16,13 @@ class Search(Service):
 
     name = "search"
     batch = indexing.take_in
-    methods = {"search.query": queries.query}
+    methods = {
+        "search.query": queries.query,
+        "search.opened": recents.opened,
+        "search.finished": recents.finished,
+        "search.recent": recents.listing,
+        "search.clear": recents.clear,
+    }
     timers = (
         Timer("follow", dt.timedelta(seconds=1), Follower().follow),
         Timer("sweep", dt.timedelta(seconds=0.5), Sweeper().sweep),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from chassis.context import Context
 from chassis.permissions import hidden, scope
@@ -31,6 +31,21 @@ class Visible:
         return tuple(
             record for record in self.records if known[record].title not in self.hidden.get(record, frozenset())
         )
+
+    def having(self, facets: Iterable[str]) -> Visible:
+        """Only the records that have all these facets, where none of them is hidden: what can be narrowed by them."""
+        wanted, known = set(facets), searchables()
+        if not wanted:
+            return self
+
+        def left(records: tuple[str, ...]) -> tuple[str, ...]:
+            return tuple(
+                one
+                for one in records
+                if wanted <= set(known[one].facets) and wanted.isdisjoint(self.hidden.get(one, ()))
+            )
+
+        return replace(self, everything=left(self.everything), own=left(self.own), team=left(self.team))
 
 
 def visible(context: Context, records: Iterable[str]) -> Visible:
