@@ -201,18 +201,28 @@ class View(
     operations=ONE_BY_ONE,
     subtitle=("applies_to",),
 ):
-    """How somebody looks at a list: columns, filter, sort and grouping. Its owner's alone, or shared with a team.
+    """How somebody looks at a list: columns, filter, sort and grouping; or a search that he keeps. Its owner's alone,
+    or shared with a team.
 
     What it shows is always what the reader himself may see; a column that is hidden from him is missing.
     """
 
     name = f.Text(required=True, filter=True, sort=True, search=3, label=("Name", "名称"))
-    applies_to = f.Code(required=True, once=True, filter=True, label=("Collection", "所属集合"))
+    applies_to = f.Code(
+        required=True,
+        once=True,
+        filter=True,
+        label=("Collection", "所属集合"),
+        help=("Or `search`, for a saved search", "或 search，表示已存搜索"),
+    )
     columns = f.Texts(f.Code(max=120, required=True), default=list, most=50, label=("Columns", "列"))
     where = f.Document(
         default=dict,
         label=("Filter", "筛选"),
-        help=("A tree as in POST …/search", "与 POST …/search 相同的条件树"),
+        help=(
+            "A tree as in POST …/search; of a saved search its q, types and filters",
+            "与 POST …/search 相同的条件树；已存搜索则为 q、types 和 filters",
+        ),
     )
     sort = f.Code(max=200, label=("Sort", "排序"), help=("As in ?sort=", "与 ?sort= 相同"))
     group_by = f.Texts(f.Code(max=120, required=True), default=list, most=4, label=("Grouped by", "分组"))

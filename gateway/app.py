@@ -98,7 +98,7 @@ def _fixed_routes(
     metadata = Metadata(registry, services)
     yield Route("/v1/metadata", get=metadata.list)
     yield Route("/v1/metadata/{collection}", get=metadata.one)
-    yield Route("/v1/search", get=Search(services, registry).query)
+    yield from Search(services).routes()
     events = Events(services, authenticator, settings, streams, pace)
     yield Route("/v1/events", get=events.page)
     yield Route("/v1/events/stream", get=events.stream)

@@ -245,6 +245,12 @@ MESSAGES = {
     "An upsert names system and key.": "按外部编号写入必须给出 system 和 key。",
     "items.{}: {}": "items.{}：{}",
     "as_of: {}": "as_of：{}",
+    # search
+    "At most {} facets.": "最多 {} 个统计字段。",
+    "There is no such filter for these types.": "这些类型没有该筛选条件。",
+    "A question has q, types and filters.": "搜索由 q、types 和 filters 组成。",
+    "A saved search has only a filter.": "已存搜索只有筛选条件。",
+    "Must be at most {} filters, each a text as in a query string.": "最多 {} 个筛选条件，每个为查询字符串中的文本。",
     # lists
     "{}: {} takes 1 to 200 characters.": "{}：{} 需要 1 到 200 个字符。",
     "{} is compared with null: use empty.": "{} 不能与空值比较，请使用 empty。",

@@ -181,29 +181,6 @@ COMPONENTS: dict[str, JSON] = {
             "zone": TEXT,
         }
     ),
-    "SearchResult": _thing(
-        {
-            "items": _list_of(
-                _thing(
-                    {
-                        "type": TEXT,
-                        "id": TEXT,
-                        "title": MAYBE,
-                        "subtitle": MAYBE,
-                        "score": {"type": "number"},
-                        "version": WHOLE,
-                    },
-                    {"highlight": {}},
-                )
-            ),
-            "facets": MAP,
-            "freshness": {},
-        },
-        {
-            "fuzzy": {"type": "boolean", "description": "Nothing fits exactly; these are similar."},
-            "missing": {**_list_of(TEXT), "description": "Of `min_version`: what the index has not seen yet."},
-        },
-    ),
     "CloudEvent": _thing(
         {
             "id": UUID,

@@ -8,6 +8,7 @@ from typing import Any
 from marshmallow import missing
 
 from contracts import fields as f
+from contracts import search
 from contracts.custom import PREFIX, SORTABLE, field_of
 from contracts.documents.schemas import filterable, orderable, sortable
 from contracts.records import Part, Record
@@ -36,6 +37,7 @@ def collection_metadata(
     `context_actions` says what the asking principal may do, `{"update": "own", "place": "all"}`: action to scope.
     """
     filters, sorts, orders = filterable(record), sortable(record), orderable(record)
+    counted = [name for name in search.facets(record) if name not in hidden] if search.is_searched(record) else []
     fields = []
     for name, field in record.declared().items():
         if name in hidden:
@@ -48,6 +50,7 @@ def collection_metadata(
                 "sort": name in orders,
                 "indexed": {"filter": name in filters, "sort": name in sorts},
                 "search": field.search,
+                "facet": name in counted,
                 "pii": field.pii,
             }
         )
@@ -78,6 +81,7 @@ def collection_metadata(
             }
             for command in declared.commands_of(record)
         ],
+        "search": {"type": record.singular, "facets": counted} if search.is_searched(record) else None,
         "queries": [query.path for query in declared.queries_of(record)],
         "import": _importable(record, hidden, read_only) if "import" in record.operations else None,
         "export": {"formats": list(EXPORT_FORMATS)} if "export" in record.operations else None,

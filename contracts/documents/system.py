@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from contracts.documents import imports, jobs
+from contracts.documents import imports, jobs, searching
 from contracts.documents import parameters as p
 from contracts.documents.answers import READING, answer, json, problems, ref
 from contracts.documents.components import COMPONENTS, MAP, TEXT
@@ -21,11 +21,12 @@ TYPE_PATTERN = r"[a-z]+(\.[a-z-]+){0,2}(\.\*)?"
 
 def describe(schemas: Schemas, paths: dict[str, JSON]) -> None:
     """Add the fixed routes to `paths` and their schemas to the components."""
-    for name, schema in (COMPONENTS | jobs.COMPONENTS | imports.COMPONENTS).items():
+    for name, schema in (COMPONENTS | jobs.COMPONENTS | imports.COMPONENTS | searching.COMPONENTS).items():
         schemas.reference(name, lambda schema=schema: schema)  # type: ignore[misc]
     paths.update(_health())
     paths.update(_signing_in())
     paths.update(_reading(schemas))
+    paths.update(searching.paths())
     paths.update(_administration())
     paths.update(jobs.paths(schemas.registry))
 
@@ -88,26 +89,8 @@ def _signing_in() -> dict[str, JSON]:
 
 
 def _reading(schemas: Schemas) -> dict[str, JSON]:
-    kinds = sorted(
-        record.singular
-        for record in schemas.registry.records.values()
-        if any(x.search for x in record.declared().values())
-    )
     events = sorted(schemas.registry.events)
     collections = sorted(schemas.registry.collections)
-    search = [
-        _query("q", ref("Phrase"), "What to look for.", required=True),
-        _query("types", _items({"type": "string", "enum": kinds}), "Only these kinds of records.", listed=True),
-        _query("limit", {"type": "integer", "minimum": 1, "maximum": 100, "default": 20}, "How many results at most."),
-        _query(
-            "min_version",
-            _items(
-                {"type": "string", "pattern": "^[a-z-]+/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}:[1-9][0-9]{0,8}$"}
-            ),
-            "`account/<id>:<version>`: wait until the index has seen it.",
-            listed=True,
-        ),
-    ]
     types = _query(
         "types",
         _items({"type": "string", "pattern": f"^{TYPE_PATTERN}$"}),
@@ -145,19 +128,6 @@ def _reading(schemas: Schemas) -> dict[str, JSON]:
                 answer(200, "One collection.", ref("CollectionMetadata")),
                 (*READING, 404),
                 parameters=[collection],
-            )
-        },
-        "/v1/search": {
-            "get": _route(
-                "search.query",
-                "search",
-                "Find anything",
-                {
-                    **answer(200, "What was found.", ref("SearchResult")),
-                    **answer(202, "What was found, without what `missing` names.", ref("SearchResult")),
-                },
-                (*READING, 422),
-                parameters=search,
             )
         },
         "/v1/events": {

@@ -10,9 +10,10 @@ import pytest
 
 from contracts.documents.openapi import openapi
 from contracts.registry import SERVICES, registry
+from contracts.search import filters
 from gateway.app import PUBLISHED
 from gateway.parameters import LIST_WORDS
-from gateway.tests.conftest import ID
+from gateway.tests.conftest import ID, USER
 
 
 def served(app):
@@ -147,16 +148,82 @@ def test_search_passes_its_question_on(client, bus):
         "limit": 5,
         "min_version": {f"account/{ID}": 3},
     }
-    client.simulate_get("/v1/search", params={"q": "a"})
-    assert bus.last["params"] == {"q": "a", "types": None, "limit": 20, "min_version": None}
+    for query in ("", "q=", "q=%20"):
+        client.simulate_get("/v1/search", query_string=query)
+        assert bus.last["params"] == {"q": "", "types": None, "limit": 20, "min_version": None}
+
+
+def test_search_takes_pages_facets_and_the_filters_of_lists(client, bus):
+    client.simulate_get(
+        "/v1/search",
+        query_string="q=a&types=order,account&status.in=placed,confirmed&city=Berlin&tags.has=vip,new&after=abc"
+        f"&owner_id={USER}&facets=status,city&explain=true&suggest=false",
+    )
+    assert bus.last["params"] == {
+        "q": "a",
+        "types": ["order", "account"],
+        "limit": 20,
+        "min_version": None,
+        "after": "abc",
+        "facets": ["status", "city"],
+        "explain": True,
+        "suggest": False,
+        "filters": {"status.in": "placed,confirmed", "city": "Berlin", "tags.has": "vip,new", "owner_id": USER},
+    }
+
+
+@pytest.mark.parametrize(
+    ("query", "code", "field"),
+    [
+        ("colour=red", "unknown_parameter", "colour"),
+        ("status.gte=placed", "unknown_parameter", "status.gte"),
+        ("types=contact&status=placed", "unknown_parameter", "status"),
+        ("status=somewhere", "bad_parameter", "status"),
+        ("types=order&status=resolved", "bad_parameter", "status"),
+        ("status.in=placed,,draft", "bad_parameter", "status.in"),
+        ("owner_id=me", "bad_parameter", "owner_id"),
+        ("discontinued=yes", "bad_parameter", "discontinued"),
+        ("tags.has=" + ",".join("abcdefghijklmnopqrstu"), "bad_parameter", "tags.has"),
+        ("facets=colour", "bad_parameter", "facets"),
+        ("after=%22", "bad_parameter", "after"),
+        ("explain=yes", "bad_parameter", "explain"),
+        ("suggest=1", "bad_parameter", "suggest"),
+        ("city=a&city=b", "bad_parameter", "city"),
+    ],
+)
+def test_a_question_that_nobody_can_answer_names_what_is_wrong(client, bus, query, code, field):
+    answer = client.simulate_get("/v1/search", query_string=f"q=a&{query}")
+    assert (answer.status_code, answer.json["code"]) == (400, code)
+    assert [error["field"] for error in answer.json["errors"]] == [field]
+    assert not bus.asked()
+
+
+def test_no_filter_has_the_name_of_another_parameter_of_search():
+    words = {"q", "types", "limit", "after", "facets", "explain", "suggest", "min_version"}
+    assert not words & {name.partition(".")[0] for name in filters()}
+
+
+def test_what_was_opened_and_finished_is_passed_on(client, bus):
+    client.simulate_post("/v1/search/opened", json={"type": "account", "id": ID, "q": "alf"})
+    assert (bus.last["method"], bus.last["params"]) == ("search.opened", {"type": "account", "id": ID, "q": "alf"})
+    client.simulate_post("/v1/search/recent", json={"q": "alf", "types": ["account"]})
+    assert (bus.last["method"], bus.last["params"]) == ("search.finished", {"q": "alf", "types": ["account"]})
+    client.simulate_get("/v1/search/recent")
+    assert bus.last["method"] == "search.recent"
+    client.simulate_delete("/v1/search/recent")
+    assert bus.last["method"] == "search.clear"
+
+
+@pytest.mark.parametrize("body", [[], "alf", {"q": "a", "page": 2}])
+def test_only_what_is_known_is_told_to_search(client, bus, body):
+    for path in ("opened", "recent"):
+        assert client.simulate_post(f"/v1/search/{path}", json=body).status_code == 422
+    assert not bus.asked()
 
 
 @pytest.mark.parametrize(
     "query",
     [
-        "",
-        "q=",
-        "q=%20",
         "q=" + "x" * 201,
         "q=a%00",
         "q=a&limit=101",

@@ -1,19 +1,25 @@
-"""Saved views: what they may name, and who sees them."""
+"""Saved views of lists and saved searches: what they may name, and who sees them."""
 
 from __future__ import annotations
 
 from chassis.database import Work
 from chassis.errors import invalid
 from chassis.records import Store
+from contracts import search
 from contracts.records import Record
 from contracts.registry import registry
 from services.identity.models import View
 
 views = Store(View)
+SEARCH = "search"
+LISTED = ("columns", "sort", "group_by")
 
 
 @views.computes
 def it_names_what_there_is(view: View, work: Work) -> None:
+    if view.applies_to == SEARCH:
+        _it_can_be_asked(view)
+        return
     record = registry.collections.get(view.applies_to)
     if record is None:
         raise invalid({"applies_to": "There is no such collection."})
@@ -24,6 +30,17 @@ def it_names_what_there_is(view: View, work: Work) -> None:
     for part in (view.sort or "").split(",") if view.sort else ():
         if not _known(record, part.removeprefix("-")):
             raise invalid({"sort": f"{part.removeprefix('-')} is not a field."})
+
+
+def _it_can_be_asked(view: View) -> None:
+    """A saved search keeps its question `{q, types, filters}` as its filter, and has nothing of a list."""
+    errors = {name: "A saved search has only a filter." for name in LISTED if getattr(view, name)}
+    found = search.check(view.where)
+    errors |= {f"where.{name}".rstrip("."): message for name, message in found.items()}
+    if not errors and not view.where:
+        errors = {"where": "A question has q, types and filters."}
+    if errors:
+        raise invalid(errors)
 
 
 def _known(record: type[Record], name: str) -> bool:

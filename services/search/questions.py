@@ -91,11 +91,15 @@ def _conditions(
         raise _unknown(str(error)) from None
     except ValidationError as error:
         ((name, messages),) = error.messages_dict.items()
-        raise bad_request("bad_parameter", f"{name}: {search.first(messages)}", name) from None
+        raise bad(name, search.first(messages)) from None
     for name in given:
         if not _shown(context, records, search.filters()[name][0]):
             raise _unknown(name)
     return found
+
+
+def bad(name: str, message: str) -> Problem:
+    return bad_request("bad_parameter", f"{name}: {message}", name)
 
 
 def _unknown(name: str) -> Problem:
@@ -104,10 +108,10 @@ def _unknown(name: str) -> Problem:
 
 def _facets(context: Context, records: tuple[str, ...], asked: Any) -> tuple[str, ...]:
     if not isinstance(asked, list) or len(asked) > MOST_FACETS:
-        raise bad_request("bad_parameter", f"facets: At most {MOST_FACETS} facets.", "facets")
+        raise bad("facets", f"At most {MOST_FACETS} facets.")
     for name in asked:
         if not _shown(context, records, name):
-            raise bad_request("bad_parameter", f"facets: There is no {str(name)[:100]!r}.", "facets")
+            raise bad("facets", f"There is no {str(name)[:100]!r}.")
     return tuple(dict.fromkeys(asked))
 
 

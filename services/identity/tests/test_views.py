@@ -56,3 +56,53 @@ def test_a_view_names_only_what_there_is(suite, fields, where):
         view(suite, suite.context(), **fields)
     assert refused.value.status == 422
     assert [error["field"] for error in refused.value.document()["errors"]] == [where]
+
+
+SAVED = {"q": "berg", "types": ["account", "order"], "filters": {"status.in": "placed,confirmed", "city": "Berlin"}}
+
+
+def saved(suite, context, **fields):
+    return suite.create(
+        "identity.view", {"name": "Mine", "applies_to": "search", "where": SAVED, **fields}, context=context
+    )
+
+
+def test_a_search_is_saved_and_shared_as_a_view_is(suite, team):
+    nancy = suite.context(user_id=new_id(), teams=[team], grants=GRANTS)
+    andrew = suite.context(user_id=new_id(), teams=[team], grants=GRANTS)
+    stranger = suite.context(user_id=new_id(), teams=[new_id()], grants=GRANTS)
+    mine = saved(suite, nancy)
+    assert mine["where"] == SAVED
+    wanted = ["applies_to", "eq", "search"]
+    assert suite.list("identity.view", wanted, context=andrew) == []
+    suite.update("identity.view", mine["id"], {"shared": True}, context=nancy)
+    assert [one["where"] for one in suite.list("identity.view", wanted, context=andrew)] == [SAVED]
+    assert suite.list("identity.view", wanted, context=stranger) == []
+    for refused in ({"where": {"q": "taken over"}}, {"shared": False}):
+        with pytest.raises(Problem) as denied:
+            suite.update("identity.view", mine["id"], refused, context=andrew)
+        assert denied.value.status == 403
+
+
+@pytest.mark.parametrize(
+    ("fields", "where"),
+    [
+        ({"where": {}}, "where"),
+        ({"where": {"field": "city", "op": "eq", "value": "Berlin"}}, "where"),
+        ({"where": {"q": 7}}, "where.q"),
+        ({"where": {"q": "x" * 201}}, "where.q"),
+        ({"where": {"q": "a", "types": ["unicorn"]}}, "where.types"),
+        ({"where": {"q": "a", "types": []}}, "where.types"),
+        ({"where": {"q": "a", "filters": {"colour": "red"}}}, "where.filters.colour"),
+        ({"where": {"q": "a", "types": ["contact"], "filters": {"status": "placed"}}}, "where.filters.status"),
+        ({"where": {"q": "a", "filters": {"status": "nowhere"}}}, "where.filters.status"),
+        ({"where": {"q": "a", "filters": {"status": ["placed"]}}}, "where.filters"),
+        ({"columns": ["name"]}, "columns"),
+        ({"sort": "name"}, "sort"),
+    ],
+)
+def test_a_saved_search_is_one_that_can_be_asked(suite, fields, where):
+    with pytest.raises(Problem) as refused:
+        saved(suite, suite.context(), **fields)
+    assert refused.value.status == 422
+    assert [error["field"] for error in refused.value.document()["errors"]] == [where]
