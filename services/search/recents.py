@@ -26,8 +26,9 @@ from services.search.mapping import by_type, searchables
 JSON = dict[str, Any]
 MOST_RECORDS, MOST_SEARCHES = 100, 50
 MOST_AT_ONCE = 5
-"""A request that changed more records than this was no edit by hand, but a bulk change or a job."""
-HIGHEST, STEP = 24, 5
+"""A request that changed more records of one batch of events than this was no edit by hand, but a bulk change or a
+job. A straggler of it that comes alone is taken for one; that costs a place among a hundred, until something newer."""
+HIGHEST, LEAST = 24, 4
 USER = "identity.user"
 
 # Whoever writes somebody's rows waits here for others that do, instead of for single rows in a circle.
@@ -65,11 +66,11 @@ LATELY = (
 
 
 def lifted(work: Work) -> dict[Key, int]:
-    """The points of each record that the principal opened or edited lately: 24 for the five newest, then one less."""
+    """The points of what the principal opened or edited lately: 24 for the newest record, one less for each before."""
     if work.context.user_id is None:
         return {}
     rows = work.rows(LATELY, (work.tenant, work.context.user_id))
-    return {(record, record_id): HIGHEST - place // STEP for place, (record, record_id) in enumerate(rows)}
+    return {(record, record_id): max(LEAST, HIGHEST - place) for place, (record, record_id) in enumerate(rows)}
 
 
 # --- what the client tells
@@ -146,7 +147,7 @@ def _remember(work: Work, question: JSON) -> None:
 
 
 def take_in(runtime: Any, tenant: str, events: Iterable[JSON]) -> None:
-    """Note who edited what, and forget users that were deleted. Repeats and any order come to the same."""
+    """Note who edited what, and forget users that were deleted, whatever the order in which events come."""
     events = list(events)
     edited, gone = _edits(events), [_id(event) for event in events if event["type"] == f"{USER}.deleted"]
     if not edited and not gone:
