@@ -15,7 +15,7 @@ DEV := .venv/.dev
 export GUANXI_SHARED_DATA ?= $(abspath ../shared/data)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv run elasticsearch test test-crash simulate test-faults lint fmt contracts lock bench bench-dedupe bench-import fuzz
+.PHONY: help venv run elasticsearch test test-crash simulate test-faults lint fmt contracts lock bench bench-dedupe bench-search bench-import fuzz
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -80,6 +80,9 @@ bench-dedupe: $(DEV) ## quality of duplicate candidates on the labelled sets in 
 
 bench-import: $(DEV) ## measure imports: rows a second, memory, and all of Online Retail; writes bench/imports.md
 	$(BIN)/python -m bench.imports
+
+bench-search: $(DEV) ## how well search finds in ROWS (20000) public names, class by class beside its ceiling; writes bench/search.md
+	$(BIN)/python -m bench.search
 
 fuzz: $(DEV) ## generated requests to every operation, EXAMPLES (50) of each, made from SEED
 	EXAMPLES=$(or $(EXAMPLES),50) $(BIN)/python -m pytest tests/security/test_fuzz.py

@@ -1,8 +1,8 @@
-"""Names to search in and questions with known answers, from four public sets. Nothing of Guanxi is imported here.
+"""Questions with known answers about names of four public sets. Nothing of Guanxi is imported here.
 
-`rows_of(folder, rows)` reads the sets as accounts; `questions(rows, seed)` draws questions from them in classes, and
-finds for each one every right answer over all rows by this script's own plain reading of names. Only questions with at
-most three right answers are drawn. `python -m bench.search_set ROWS SEED` prints them with each class's ceiling.
+`questions(rows, seed)` draws questions from the accounts of `search_rows` in classes, and finds for each one every
+right answer over all rows by this script's own plain reading of names. Only questions with at most three right answers
+are drawn. `python -m bench.search_set ROWS SEED` prints them with each class's ceiling.
 
 The ceiling of a class is the mean reciprocal rank of an engine that puts everything that fits at least as well as a
 right answer first, in an order of chance: for `rivals` such records beside the right ones, the expectation of 1/rank
@@ -12,27 +12,23 @@ of the first right one. What rivals are is said with each class.
 from __future__ import annotations
 
 import bisect
-import csv
-import gzip
 import importlib.resources
 import math
-import os
 import random
 import re
 import sys
 import unicodedata
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from pathlib import Path
 
 from pypinyin import lazy_pinyin
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
-DATA = Path(os.environ.get("GUANXI_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data"))
-SETS = ("irs", "cn", "ror", "twse")
+from bench.search_rows import Row, rows_of
+
 MOST_RIGHT = 3
 TRIES = 400
 HAN = re.compile("[\u3400-\u9fff\U00020000-\U0003134f]")
@@ -45,20 +41,6 @@ FORMS = frozenset(
     )
 )
 HAN_FORMS = ("股份有限公司", "有限责任公司", "有限責任公司", "集团有限公司", "集團有限公司", "有限公司")
-
-
-@dataclass(frozen=True)
-class Row:
-    """One account as it is imported. `key` is unique within its set."""
-
-    set: str
-    key: str
-    name: str
-    phone: str = ""
-    email: str = ""
-    website: str = ""
-    city: str = ""
-    country: str = ""
 
 
 @dataclass(frozen=True)
@@ -76,59 +58,6 @@ def ceiling(right: int, rivals: int) -> float:
     total = right + rivals
     ways = math.comb(total, right)
     return sum(math.comb(total - rank, right - 1) / ways / rank for rank in range(1, rivals + 2))
-
-
-def rows_of(folder: Path = DATA, rows: int | None = None) -> list[Row]:
-    """All accounts, or about `rows`: the same share of each set, drawn by a fixed seed, but all that have phones."""
-    found = {"irs": [*_irs(folder)], "cn": [*_cn(folder)], "ror": [*_ror(folder)], "twse": [*_twse(folder)]}
-    if rows is not None:
-        rest = sum(map(len, found.values())) - len(found["twse"])
-        share = max(0, rows - len(found["twse"])) / rest
-        chance = random.Random(2026)
-        for name in ("irs", "cn", "ror"):
-            found[name] = [row for row in found[name] if chance.random() < share]
-    return [row for name in SETS for row in found[name]]
-
-
-def _table(path: Path) -> Iterator[dict[str, str]]:
-    with gzip.open(path, "rt", encoding="utf-8-sig", newline="") as file:
-        yield from csv.DictReader(file)
-
-
-def _irs(folder: Path) -> Iterator[Row]:
-    for row in _table(folder / "irs-nonprofits" / "eo_bmf_2020-07.csv.gz"):
-        yield Row("irs", row["EIN"], row["NAME"].strip(), city=row["CITY"].title(), country="United States")
-
-
-def _cn(folder: Path) -> Iterator[Row]:
-    with gzip.open(folder / "cn-company-short-names" / "Company-Shorter-Form_28W.txt.gz", "rt", "utf-8-sig") as file:
-        for number, line in enumerate(file):
-            # Two lines of credit and date and an empty one stand before the names.
-            if number > 2 and line.strip():
-                yield Row("cn", f"CN{number:06}", line.strip(), country="China")
-
-
-def _ror(folder: Path) -> Iterator[Row]:
-    for row in _table(folder / "ror-organizations" / "ror_organizations.csv.gz"):
-        if row["name"].strip():
-            key = row["ror_id"].rsplit("/", 1)[1]
-            place = {"city": row["city"], "country": row["country_name"]}
-            yield Row("ror", key, row["name"].strip(), website=row["website"], **place)
-
-
-def _twse(folder: Path) -> Iterator[Row]:
-    for market in "LO":
-        for row in _table(folder / "twse-listed-companies" / f"t187ap03_{market}_2024-10-29.csv.gz"):
-            yield Row(
-                "twse",
-                row["公司代號"],
-                row["公司名稱"].strip(),
-                phone=row["總機電話"].strip()[:40],
-                email=row["電子郵件信箱"].strip(),
-                website=row["網址"].strip(),
-                city=row["住址"].strip()[:3],
-                country="Taiwan",
-            )
 
 
 def plain(name: str) -> str:
