@@ -43,6 +43,8 @@ def query(runtime: Any, context: Context, params: JSON) -> JSON:
     }
     if fuzzy:
         body["fuzzy"] = True
+    if found.degraded:
+        body["degraded"] = True
     if missing:
         body["missing"] = missing
     return {"status": 202 if missing else 200, "body": body}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 
 from chassis.service import Service, Timer
-from services.search import indexing, queries
+from services.search import indexing, keeping, queries
 from services.search.following import Follower
 from services.search.rebuild import Rebuilder
 from services.search.sweep import Sweeper
@@ -21,6 +21,7 @@ class Search(Service):
         Timer("follow", dt.timedelta(seconds=1), Follower().follow),
         Timer("sweep", dt.timedelta(seconds=0.5), Sweeper().sweep),
         Timer("rebuild", dt.timedelta(seconds=0.5), Rebuilder().advance),
+        Timer("tend", dt.timedelta(seconds=1), keeping.tend),
     )
 
 
