@@ -43,17 +43,17 @@ class Circuit:
     def __init__(self, rest: float) -> None:
         self.rest = rest
         self._closed_at = 0.0
-        self._broken = False
+        self.broken = False
 
     @property
     def open(self) -> bool:
-        return self._broken and time.monotonic() < self._closed_at
+        return self.broken and time.monotonic() < self._closed_at
 
     def call(self, ask: Callable[[], Answer]) -> Answer:
         """The answer of `ask`. Raises Away where the server does not answer, or is busy or broken (429, 5xx)."""
         if self.open:
             raise Away("Elasticsearch failed a moment ago")
-        if self._broken:
+        if self.broken:
             self._closed_at = time.monotonic() + self.rest
         try:
             answer = ask()
@@ -68,17 +68,17 @@ class Circuit:
         return answer
 
     def _break(self, error: Exception) -> Away:
-        if not self._broken:
+        if not self.broken:
             log.warning("Elasticsearch does not answer, PostgreSQL answers instead: %s", error)
-        self._broken, self._closed_at = True, time.monotonic() + self.rest
+        self.broken, self._closed_at = True, time.monotonic() + self.rest
         circuit_open.set(1)
         failures.inc()
         return Away(str(error))
 
     def _mend(self) -> None:
-        if self._broken:
+        if self.broken:
             log.info("Elasticsearch answers again")
-            self._broken = False
+            self.broken = False
             circuit_open.set(0)
 
 

@@ -41,6 +41,12 @@ def use(runtime: Any, cluster: Cluster) -> ElasticIndex:
     return _indices[runtime]
 
 
+def answers(runtime: Any) -> bool | None:
+    """Whether Elasticsearch answered when it was asked last; None where it is not set up."""
+    index = elastic_of(runtime)
+    return None if index is None else not index.cluster.circuit.broken
+
+
 def tend(runtime: Any) -> None:
     """The leader's turn, every second: indices that are missing are made, what is noted is written, for some seconds.
 

@@ -17,6 +17,7 @@ class Search(Service):
     name = "search"
     batch = indexing.take_in
     methods = {"search.query": queries.query}
+    uses = {"elasticsearch": keeping.answers}
     timers = (
         Timer("follow", dt.timedelta(seconds=1), Follower().follow),
         Timer("sweep", dt.timedelta(seconds=0.5), Sweeper().sweep),
