@@ -67,5 +67,7 @@ class Service:
     """Of its queues: raised when their arguments change, so that `guanxi migrate` makes new ones."""
     batch: ClassVar[Callable[[Any, list[JSON]], None] | None] = None
     """A heavy reader takes every event, many at a time, instead of reactions."""
+    uses: ClassVar[dict[str, Callable[[Any], bool | None]]] = {}
+    """What it can do without: whether `(runtime)` it answers, None where it is not set up. Readiness tells of it."""
     held: ClassVar[str] = ""
     """For a heavy reader that keeps every event: SQL that selects `tenant_id`, `source` and `event_id` of those."""

@@ -22,6 +22,7 @@ class Settings:
     `bus` is `amqp://…` or `inprocess://…`; `management` the address of the broker's management API, if there is one.
     `job_places` is how many jobs a process runs at once, `job_memory` the MiB of address space that each may take,
     `blobs` where files lie, `attachment_quota` how many bytes all attachments of a tenant may have in one service.
+    `elasticsearch` is the address of the search index, empty where PostgreSQL alone serves it.
     """
 
     database: str
@@ -37,6 +38,7 @@ class Settings:
     job_memory: int = 1024
     blobs: str = ""
     attachment_quota: int = attachments.QUOTA
+    elasticsearch: str = ""
 
     def database_url(self, service: str, role: str) -> str:
         return provisioning.service_url(self.database, service, role, self.database_secret, self.database_prefix)
@@ -52,6 +54,7 @@ class Settings:
             "GUANXI_JOB_MEMORY": str(self.job_memory),
             "GUANXI_BLOBS": self.blobs or blobs.default_location(),
             "GUANXI_ATTACHMENT_QUOTA": str(self.attachment_quota),
+            "GUANXI_ELASTICSEARCH": self.elasticsearch,
         }
 
 
@@ -74,6 +77,7 @@ def from_environment() -> Settings:
             job_memory=env.int("JOB_MEMORY", 1024, validate=validate.Range(min=256)),
             blobs=env.str("BLOBS", blobs.default_location()),
             attachment_quota=env.int("ATTACHMENT_QUOTA", attachments.QUOTA, validate=validate.Range(min=0)),
+            elasticsearch=env.str("ELASTICSEARCH", "", validate=validate.Regexp(r"(https?://[^/?#]+/?)?$")),
         )
     try:
         env.seal()

@@ -45,8 +45,12 @@ HTTP_PORT, PROBE_PORT = 8080, 8090
 # Jobs have connections of their own, three each.
 POOL = {"rpc": 12, "events": 8, "relay": 4, "jobs": 2}
 SERVICE_SECRETS = ("GUANXI_BUS", "GUANXI_CONTEXT_KEY", "GUANXI_DATABASE_SECRET")
-# A service without these does less: no AMQP subscriptions for outsiders, no e-mail.
-OPTIONAL_SECRETS = {"eventlog": "GUANXI_BROKER_MANAGEMENT_URL", "notify": "GUANXI_SMTP_URL"}
+# A service without these does less: no AMQP subscriptions for outsiders, no e-mail, searches in PostgreSQL.
+OPTIONAL_SECRETS = {
+    "eventlog": "GUANXI_BROKER_MANAGEMENT_URL",
+    "notify": "GUANXI_SMTP_URL",
+    "search": "GUANXI_ELASTICSEARCH",
+}
 
 
 def heavy(service: str) -> bool:
@@ -219,6 +223,7 @@ def network_files() -> list[JSON]:
         policy("to-bus", named(*SERVICES, "gateway", "migrate", "check"), servers("bus"), 5672, 5671),
         policy("to-database", named(*SERVICES, "migrate", "check"), servers("database"), 5432),
         policy("to-broker-management", named("eventlog"), servers("bus"), 15672, 15671),
+        policy("to-elasticsearch", named("search"), servers("search"), 9200),
         policy("to-mail", named("notify"), None, 25, 465, 587),
         # The service checks every address itself; this is the second wall around what lies inside.
         policy("to-webhooks", named("notify"), [{"ipBlock": {"cidr": "0.0.0.0/0", "except": INSIDE}}], 443, 8443),

@@ -39,6 +39,7 @@ SECRETS = {
     "GUANXI_DATABASE_URL": "guanxi-superuser",
     "GUANXI_BROKER_MANAGEMENT_URL": "guanxi-broker-management",
     "GUANXI_SMTP_URL": "guanxi-smtp",
+    "GUANXI_ELASTICSEARCH": "guanxi-elasticsearch",
 }
 
 

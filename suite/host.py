@@ -94,6 +94,15 @@ class Host:
         found["broker"] = self.transport.connected() and not self.transport.blocked()
         return found
 
+    def helpers(self) -> dict[str, bool]:
+        """Each part that is set up and can be done without, by name: whether it answers."""
+        return {
+            f"{name}.{part}": found
+            for name, runtime in self.runtimes.items()
+            for part, look in runtime.definition.uses.items()
+            if (found := look(runtime)) is not None
+        }
+
     def stop(self, grace: float = 20) -> None:
         """Take nothing new, finish what runs within `grace` seconds, then let go of everything."""
         for leader in self._leaders:

@@ -32,7 +32,8 @@ class Probes:
         elif path == "/readyz":
             found = self._host.ready()
             status = "200 OK" if all(found.values()) else "503 Service Unavailable"
-            body = json.dumps(found).encode()
+            # Without these the process works on, so they are told of and decide nothing.
+            body = json.dumps(found | self._host.helpers()).encode()
         elif path == "/metrics":
             status, kind, body = "200 OK", CONTENT_TYPE_LATEST, measure(self._host)
         start_response(status, [("Content-Type", kind), ("Content-Length", str(len(body)))])

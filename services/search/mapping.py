@@ -199,6 +199,11 @@ def _custom(searchable: Searchable, data: JSON, custom: dict[str, frozenset[str]
         yield from ((f"custom.{name}", word, own) for word, own in weighed.items())
 
 
+def shares(weight: int) -> frozenset[int]:
+    """Every weight that a word of a field of this weight can have."""
+    return frozenset({weight, weight // 2}) if weight >= PINYIN_FROM else frozenset({weight})
+
+
 def words_of(value: str, weight: int) -> Iterator[tuple[str, int]]:
     """The words by which a value is found, each with its weight. Very long texts are searched by their beginning.
 

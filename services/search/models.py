@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, DateTime, Index, SmallInteger, Table, Text, Uuid
+from sqlalchemy import BigInteger, Boolean, Column, DateTime, Index, SmallInteger, Table, Text, Uuid, func
 from sqlalchemy.dialects.postgresql import JSONB
 
 from chassis.records import metadata_of
@@ -129,4 +129,19 @@ recent_searches = Table(
     Column("key", Text, primary_key=True),
     Column("question", JSONB, nullable=False),
     Column("at", DateTime(timezone=True), nullable=False),
+)
+
+# Documents that Elasticsearch does not have in these versions. It has a newer one, which is wrong, where `forced`;
+# `refused` is what it said where it will not have a document at all.
+behind = Table(
+    "behind",
+    metadata,
+    Column("tenant_id", Uuid(as_uuid=False), primary_key=True),
+    Column("record", Text, primary_key=True),
+    Column("id", Uuid(as_uuid=False), primary_key=True),
+    Column("version", BigInteger, nullable=False),
+    Column("forced", Boolean, nullable=False, server_default="false"),
+    Column("refused", Text),
+    Column("noted_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    info={"ops": True},
 )

@@ -11,16 +11,13 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import Any
 
-import orjson
-
 from chassis.database import Database, Work
 from services.search.index import OWN, Asked, Found, Freshness, Hit, Key
+from services.search.kept import keep, keep_again
 from services.search.mapping import Document
 from services.search.phrases import Term, prefix
 from services.search.visibility import Visible
 
-BATCH = 200
-SAME_VERSION, ANY_VERSION = 1, 2**53
 CANDIDATES = 2_000
 COUNTED = 20_000
 KEYS = 200
@@ -29,36 +26,6 @@ RANKED = 300
 ALIKE = "0.45"
 SHORTEST_TITLE = 4
 REASONS = ("key", "beginning", "words", "own", "lifted")
-
-UPSERT = (
-    "INSERT INTO documents"
-    " (tenant_id, record, id, version, deleted, owner_id, team_id, title_key, data, changed_at, facets)"
-    " SELECT %(tenant)s, new.record, new.id, new.version, new.deleted, new.owner_id, new.team_id, new.title_key,"
-    "  new.data::jsonb, new.changed_at, new.facets::jsonb"
-    " FROM unnest(%(record)s::text[], %(id)s::uuid[], %(version)s::bigint[], %(deleted)s::bool[], %(owner)s::uuid[],"
-    "  %(team)s::uuid[], %(title)s::text[], %(data)s::text[], %(changed)s::timestamptz[], %(facets)s::text[])"
-    "  AS new (record, id, version, deleted, owner_id, team_id, title_key, data, changed_at, facets)"
-    " ON CONFLICT (tenant_id, record, id) DO UPDATE SET version = excluded.version, deleted = excluded.deleted,"
-    "  owner_id = excluded.owner_id, team_id = excluded.team_id, title_key = excluded.title_key, data = excluded.data,"
-    "  changed_at = excluded.changed_at, facets = excluded.facets"
-    " WHERE documents.version - %(over)s < excluded.version RETURNING record, id"
-)
-FORGET = (
-    "DELETE FROM words USING unnest(%(record)s::text[], %(id)s::uuid[]) AS old (record, id)"
-    " WHERE words.tenant_id = %(tenant)s AND words.record = old.record AND words.id = old.id"
-)
-REMEMBER = (
-    "INSERT INTO words (tenant_id, record, id, word, field, weight, owner_id, team_id)"
-    " SELECT %(tenant)s, new.* FROM unnest(%(record)s::text[], %(id)s::uuid[], %(word)s::text[], %(field)s::text[],"
-    "  %(weight)s::smallint[], %(owner)s::uuid[], %(team)s::uuid[])"
-    "  AS new (record, id, word, field, weight, owner_id, team_id)"
-)
-PROGRESS = (
-    "INSERT INTO progress (tenant_id, event_at, taken_at) VALUES (%s, %s, %s) ON CONFLICT (tenant_id)"
-    " DO UPDATE SET event_at = excluded.event_at, taken_at = excluded.taken_at"
-    " WHERE progress.event_at < excluded.event_at"
-)
-
 
 FRESHNESS = (
     "SELECT progress.event_at, positions.position, positions.waiting_since, positions.checked_at"
@@ -77,18 +44,12 @@ class PostgresIndex:
         self._database: Database = runtime.database
 
     def take(self, tenant: str, documents: list[Document], newest_at: dt.datetime) -> None:
-        # In one order everywhere, so that two who take in the same records cannot wait for each other in a circle.
-        ordered = sorted(documents, key=lambda document: (document.record, document.id))
         with self._database.work(self._runtime.principal(tenant, "index")) as work:
-            for start in range(0, len(ordered), BATCH):
-                _write(work, ordered[start : start + BATCH])
-            work.sql(PROGRESS, (tenant, newest_at, work.now))
+            keep(work, documents, newest_at)
 
     def replace(self, tenant: str, documents: list[Document], *, older: bool = False) -> None:
-        ordered = sorted(documents, key=lambda document: (document.record, document.id))
         with self._database.work(self._runtime.principal(tenant, "index")) as work:
-            for start in range(0, len(ordered), BATCH):
-                _write(work, ordered[start : start + BATCH], over=ANY_VERSION if older else SAME_VERSION)
+            keep_again(work, documents, older=older)
 
     def find(self, tenant: str, asked: Asked) -> Found:
         with self._reading(tenant) as work:
@@ -131,45 +92,6 @@ class PostgresIndex:
 
     def _reading(self, tenant: str) -> Any:
         return self._database.reading(self._runtime.principal(tenant, "request"))
-
-
-def _write(work: Work, documents: list[Document], *, over: int = 0) -> None:
-    """Keep the newer ones, and replace the words of those that were kept. What is there may be newer by less than
-    `over` versions."""
-    kept = work.sql(
-        UPSERT,
-        {
-            "tenant": work.tenant,
-            "over": over,
-            "record": [document.record for document in documents],
-            "id": [document.id for document in documents],
-            "version": [document.version for document in documents],
-            "deleted": [document.deleted for document in documents],
-            "owner": [document.owner_id for document in documents],
-            "team": [document.team_id for document in documents],
-            "title": [document.title_key for document in documents],
-            "data": [orjson.dumps(document.data).decode() for document in documents],
-            "changed": [document.changed_at for document in documents],
-            "facets": [orjson.dumps(document.facets).decode() for document in documents],
-        },
-    )
-    newer = {(row.record, row.id) for row in kept}
-    if not newer:
-        return
-    work.sql(FORGET, {"tenant": work.tenant, "record": [one for one, _ in newer], "id": [one for _, one in newer]})
-    rows = [
-        (document.record, document.id, word, field, weight, document.owner_id, document.team_id)
-        for document in documents
-        if (document.record, document.id) in newer
-        for field, word, weight in document.words
-    ]
-    if rows:
-        columns = zip(*rows, strict=True)
-        names = ("record", "id", "word", "field", "weight", "owner", "team")
-        work.sql(
-            REMEMBER,
-            {"tenant": work.tenant, **{name: list(values) for name, values in zip(names, columns, strict=True)}},
-        )
 
 
 def _rarest_first(work: Work, terms: Sequence[Term]) -> list[Term]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 
 from chassis.service import Service, Timer
-from services.search import indexing, queries, recents
+from services.search import indexing, keeping, queries, recents
 from services.search.following import Follower
 from services.search.rebuild import Rebuilder
 from services.search.sweep import Sweeper
@@ -23,10 +23,12 @@ class Search(Service):
         "search.recent": recents.listing,
         "search.clear": recents.clear,
     }
+    uses = {"elasticsearch": keeping.answers}
     timers = (
         Timer("follow", dt.timedelta(seconds=1), Follower().follow),
         Timer("sweep", dt.timedelta(seconds=0.5), Sweeper().sweep),
         Timer("rebuild", dt.timedelta(seconds=0.5), Rebuilder().advance),
+        Timer("tend", dt.timedelta(seconds=1), keeping.tend),
     )
 
 

@@ -1,4 +1,4 @@
-"""A private Elasticsearch node, a child of the launcher: the true server in the minimal distribution."""
+"""A private Elasticsearch node on this machine, a child of the launcher: the true server, minimally equipped."""
 
 import http.client
 import json

@@ -35,6 +35,7 @@ def test_a_pod_reaches_the_servers_that_it_was_told_of_and_no_others(workload: J
     assert ("to-bus" in reached) == ("GUANXI_BUS" in given)
     assert ("to-broker-management" in reached) == ("GUANXI_BROKER_MANAGEMENT_URL" in given)
     assert ("to-mail" in reached) == ("GUANXI_SMTP_URL" in given)
+    assert ("to-elasticsearch" in reached) == ("GUANXI_ELASTICSEARCH" in given)
     assert ("to-webhooks" in reached) == name(workload).startswith("notify-")
 
 
@@ -49,6 +50,7 @@ def test_the_edges_lead_to_the_servers_own_ports() -> None:
         "to-bus": {5671, 5672},
         "to-database": {5432},
         "to-broker-management": {15671, 15672},
+        "to-elasticsearch": {9200},
         "to-mail": {25, 465, 587},
         "to-webhooks": {443, 8443},
     }

@@ -26,7 +26,7 @@ from tests.deploy.manifests import (
 COMPOSE = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
 SECRET_NAMES = re.compile(r"PASSWORD|SECRET|_KEY$|GUANXI_BUS$|_URL$")
 # Of the services of compose that are not ours.
-SERVERS = ("postgres", "rabbitmq")
+SERVERS = ("postgres", "rabbitmq", "elasticsearch")
 
 
 @pytest.mark.parametrize("workload", of_kind(*WORKLOADS), ids=name)

@@ -12,6 +12,9 @@ from chassis.context import Context
 from chassis.ids import new_id
 from contracts.fields import instant
 from contracts.registry import registry
+from services.search import keeping
+from services.search.elastic import ElasticIndex
+from services.search.elastic_cluster import Cluster
 
 JSON = dict[str, Any]
 ACCOUNT, CONTACT, ORDER = "customer.account", "customer.contact", "sales.order"
@@ -37,6 +40,23 @@ class Index:
 
     def __init__(self, suite: Any) -> None:
         self.suite, self.runtime = suite, suite.runtime("search")
+        self.elastic: ElasticIndex | None = None
+
+    def use(self, cluster: Cluster) -> ElasticIndex:
+        """Keep the index in this Elasticsearch as well; its indices are made where they are missing."""
+        self.elastic = keeping.use(self.runtime, cluster)
+        if self.elastic.generations.missing():
+            keeping.make_missing(self.runtime, self.elastic)
+        return self.elastic
+
+    def settle(self) -> None:
+        """Let the whole suite come to rest, and let what was indexed be found."""
+        self.suite.settle()
+        self.refresh()
+
+    def refresh(self) -> None:
+        if self.elastic:
+            self.elastic.generations.refresh([f"{self.elastic.cluster.prefix}-*"])
 
     def take(self, *events: JSON) -> None:
         """Deliver every event twice, shuffled, in batches of two sizes."""
@@ -45,6 +65,7 @@ class Index:
         half = len(shuffled) // 2
         for part in (shuffled[:half], shuffled[half:], shuffled[:1]):
             self.runtime.events([encode(one) for one in part])
+        self.refresh()
 
     def put(self, record: str, tenant: str | None = None, **data: Any) -> str:
         """Index one new record; returns its id."""
@@ -52,8 +73,10 @@ class Index:
         self.take(event(tenant or self.suite.tenant, record, made))
         return str(made["id"])
 
-    def answer(self, q: str, *, context: Context | None = None, **params: Any) -> JSON:
+    def answer(self, q: str, *, context: Context | None = None, degraded: bool = False, **params: Any) -> JSON:
+        """What is answered, by the kind of index that the test is about unless it expects the other one."""
         found: JSON = self.suite.request("search", "search.query", {"q": q, **params}, context=context)
+        assert found["body"]["freshness"]["degraded"] == degraded
         return found
 
     def ask(self, q: str, **params: Any) -> JSON:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from chassis import migrations
 from chassis.bus.wire import encode
 from chassis.ids import new_id
-from services.search.tests.support import ACCOUNT, CONTACT, Index, event
+from services.search.tests.support import ACCOUNT, CONTACT, event
 
 VERSIONS = ["Anton", "Berta", "Caesar", "Dora"]
 
@@ -107,11 +107,11 @@ def test_the_schema_is_what_the_models_say_and_every_table_is_protected(index):
         assert migrations.tables_without_protection(work.connection) == []
 
 
-def test_a_customer_is_found_as_it_is_after_each_change(suite_of):
-    suite = suite_of("customer", "search")
-    index = Index(suite)
+def test_a_customer_is_found_as_it_is_after_each_change(searching):
+    index = searching("customer", "search")
+    suite = index.suite
     made = suite.create(ACCOUNT, {"name": "Alfreds Futterkiste", "address": {"city": "Berlin", "country": "Germany"}})
-    suite.settle()
+    index.settle()
     (item,) = index.ask("alf berlin", min_version={f"account/{made['id']}": 1})["items"]
     assert (item["type"], item["id"], item["subtitle"], item["version"]) == (
         "account",
@@ -120,24 +120,25 @@ def test_a_customer_is_found_as_it_is_after_each_change(suite_of):
         1,
     )
     suite.update(ACCOUNT, made["id"], {"name": "Berglunds snabbköp"})
-    suite.settle()
+    index.settle()
     assert (index.titles("alf"), index.titles("snabbkop")) == ([], ["Berglunds snabbköp"])
     suite.call("customer", "record.delete", {"record": ACCOUNT, "id": made["id"]})
-    suite.settle()
+    index.settle()
     assert index.titles("snabbkop") == []
     suite.call("customer", "record.restore", {"record": ACCOUNT, "id": made["id"]})
-    suite.settle()
+    index.settle()
     assert index.titles("snabbkop") == ["Berglunds snabbköp"]
 
 
-def test_a_searchable_custom_field_is_found_by_whom_it_is_not_hidden_from(suite_of):
-    suite = suite_of("identity", "customer", "search")
+def test_a_searchable_custom_field_is_found_by_whom_it_is_not_hidden_from(searching):
+    index = searching("identity", "customer", "search")
+    suite = index.suite
     for name in ("colour", "secret"):
         field = {"applies_to": "accounts", "name": name, "type": "text", "label": {"en": name}}
         suite.create("identity.custom-field", {**field, "searchable": name == "colour"})
-    suite.settle()
+    index.settle()
     made = suite.create(ACCOUNT, {"name": "Acme", "custom": {"colour": "Vermilion", "secret": "Umber"}})
-    suite.settle()
+    index.settle()
 
     def found(q, **options):
         return [hit["id"] for hit in suite.request("search", "search.query", {"q": q}, **options)["body"]["items"]]

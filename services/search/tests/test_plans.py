@@ -6,9 +6,10 @@ import pytest
 from sqlalchemy import create_engine
 
 from services.search.index import Asked
+from services.search.kept import FORGET
 from services.search.mapping import searchables
 from services.search.phrases import phrases
-from services.search.postgres import FORGET, Question
+from services.search.postgres import Question
 from services.search.tests.support import ACCOUNT, CONTACT
 from services.search.visibility import visible
 

@@ -1,0 +1,155 @@
+"""What stands in Elasticsearch: the shape of an index, made from the declarations, and a document as it lies there.
+
+All text is taken apart in Python (`mapping.py`), so the fields are plain keywords:
+
+- `w1` … `w10`: the words of that weight; `b1` … `b10`: their first letters, so that a question of one to three letters
+  reads one list and does not gather thousands of words;
+- `keys`: whole values; `title`: the words of the title, compared when something was typed wrongly;
+- `seen`: `field|weight|word`, asked instead of the above where fields are hidden from whoever asks;
+- `facets.<field>`; `owner`, `team`, `record`, `tenant` for what may be seen; `changed` in microseconds, `id` for order.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from functools import cache
+from typing import Any
+
+from chassis import text
+from services.search.mapping import Document, searchables
+
+JSON = dict[str, Any]
+
+SHAPE = 1
+"""Raised when documents must be written anew; an index of another shape is rebuilt before it is asked."""
+BEGINNING = 3
+LAST_DIGITS = 4
+MARKS = "=~"
+WORD: JSON = {"type": "keyword", "doc_values": False}
+VALUE: JSON = {"type": "keyword"}
+KEPT = ("record", "id", "owner", "changed", "data")
+EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+MICROSECOND = dt.timedelta(microseconds=1)
+
+
+def family_of(record: str) -> str:
+    """The index in which a record lies: one for each service."""
+    return record.partition(".")[0]
+
+
+@cache
+def families() -> tuple[str, ...]:
+    return tuple(sorted({family_of(record) for record in searchables()}))
+
+
+@cache
+def weights() -> tuple[int, ...]:
+    """Every weight that a word can have, heaviest first."""
+    return tuple(range(max(weight for one in searchables().values() for weight in one.weights.values()), 0, -1))
+
+
+def index_body(family: str) -> JSON:
+    """Settings and mapping of a new index of a family."""
+    return {
+        "settings": {
+            "number_of_shards": 1,
+            # One copy as soon as there is a second node to hold it.
+            "auto_expand_replicas": "0-1",
+            "refresh_interval": "1s",
+            # What was deleted leaves a stone of ours; Elasticsearch itself needs to remember nothing of it.
+            "gc_deletes": "0s",
+        },
+        "mappings": mapping(family),
+    }
+
+
+def mapping(family: str) -> JSON:
+    facets = {field for one in searchables().values() if family_of(one.record) == family for field in one.facets}
+    return {
+        "_meta": {"shape": SHAPE},
+        "_routing": {"required": True},
+        "_source": {"includes": [*KEPT, "data.*"]},
+        "dynamic": False,
+        "properties": {
+            "tenant": WORD,
+            "record": VALUE,
+            "id": VALUE,
+            "owner": WORD,
+            "team": WORD,
+            "gone": {"type": "boolean"},
+            "changed": {"type": "long"},
+            "keys": WORD,
+            "title": WORD,
+            "seen": WORD,
+            **{f"{kind}{weight}": WORD for weight in weights() for kind in "wb"},
+            "facets": {"properties": dict.fromkeys(sorted(facets), VALUE)},
+            "data": {"type": "object", "enabled": False},
+        },
+    }
+
+
+def key_in(tenant: str, record: str, id: str) -> str:
+    """The `_id`: the tenant leads it, as it leads every key of the suite."""
+    return f"{tenant}/{record}/{id}"
+
+
+def source_of(tenant: str, document: Document) -> JSON:
+    """A document as it is sent. A deleted one stays as a stone that an older event cannot move."""
+    source: JSON = {
+        "tenant": tenant,
+        "record": document.record,
+        "id": document.id,
+        "owner": document.owner_id,
+        "team": document.team_id,
+        "gone": document.deleted,
+        "changed": micros(document.changed_at),
+    }
+    if document.deleted:
+        return source
+    found: dict[str, dict[str, None]] = {}
+    for field, word, weight in document.words:
+        found.setdefault(f"w{weight}", {})[word] = None
+        for start in beginnings(word):
+            found.setdefault(f"b{weight}", {})[start] = None
+        found.setdefault("seen", {})[seen(field, weight, word)] = None
+        if word[0] == "=":
+            found.setdefault("keys", {})[word] = None
+    return {
+        **source,
+        **{name: list(values) for name, values in found.items()},
+        "title": list(dict.fromkeys(title_words(document.title_key))),
+        "facets": document.facets,
+        "data": document.data,
+    }
+
+
+def seen(field: str, weight: int, word: str) -> str:
+    """A word together with the field that it stands in."""
+    return f"{field}|{weight}|{word}"
+
+
+def title_words(title: str) -> list[str]:
+    return [*text.words(title), *text.compounds(title)]
+
+
+def beginnings(word: str) -> list[str]:
+    """The first letters that are asked for as words of their own: one to three, or the last four digits of a phone."""
+    if word[0] == "~":
+        return [word[: LAST_DIGITS + 1]] if len(word) > LAST_DIGITS else []
+    at = 1 if word[0] == "=" else 0
+    return [word[: at + length] for length in range(1, min(BEGINNING, len(word) - at) + 1)]
+
+
+def is_beginning(word: str) -> bool:
+    """Whether a prefix is one that `beginnings` gives."""
+    if word[0] == "~":
+        return len(word) == LAST_DIGITS + 1
+    return 1 <= len(word) - (word[0] == "=") <= BEGINNING
+
+
+def micros(at: dt.datetime) -> int:
+    return (at - EPOCH) // MICROSECOND
+
+
+def instant_of(found: int) -> dt.datetime:
+    return EPOCH + found * MICROSECOND

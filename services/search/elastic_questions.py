@@ -1,0 +1,261 @@
+"""Questions to Elasticsearch. Points are whole numbers that add up, the same as in PostgreSQL: see `postgres.py`.
+
+Every condition is a constant score, so nothing depends on how often a word is used or on how long a text is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from services.search.elastic_documents import (
+    family_of,
+    is_beginning,
+    key_in,
+    micros,
+    seen,
+    title_words,
+    weights,
+)
+from services.search.index import OWN, Asked
+from services.search.mapping import searchables, shares
+from services.search.phrases import Term, prefix
+from services.search.visibility import Visible
+
+JSON = dict[str, Any]
+KEY, BEGINNING = 1000, 10
+SHORT = 5
+MOST_VALUES = 1_000
+SORT = [{"_score": "desc"}, {"changed": "desc"}, {"id": "desc"}]
+Custom = Mapping[str, Iterable[str]]
+"""The names of the searched custom fields, by record."""
+
+
+def visible_filter(tenant: str, visible: Visible) -> JSON:
+    """The documents that the principal may find, by tenant, record, owner and team. No other place says so here."""
+    found: list[JSON] = []
+    if visible.everything:
+        found.append({"terms": {"record": list(visible.everything)}})
+    mine = [*visible.own, *visible.team]
+    if mine and visible.user_id is not None:
+        found.append(both({"terms": {"record": mine}}, {"term": {"owner": visible.user_id}}))
+    if visible.team and visible.teams:
+        found.append(both({"terms": {"record": list(visible.team)}}, {"terms": {"team": list(visible.teams)}}))
+    if not found:
+        return {"match_none": {}}
+    return {
+        "bool": {
+            "filter": [{"term": {"tenant": tenant}}, {"term": {"gone": False}}, either(found)],
+        }
+    }
+
+
+def found_by_words(tenant: str, asked: Asked, custom: Custom) -> JSON:
+    """The body of a search for documents that answer every term."""
+    groups = []
+    for wording in wordings(asked.visible, custom):
+        group = either(
+            [
+                {
+                    "bool": {
+                        "must": [best(wording.term(term)) for term in asked.phrase.terms],
+                        **named(asked, "words"),
+                    }
+                },
+                {"constant_score": {"filter": wording.key(asked.phrase.key), "boost": KEY, **named(asked, "key")}},
+                {**best(wording.start(asked.phrase.key), **named(asked, "beginning"))},
+            ]
+        )
+        groups.append(both(*wording.records, must=[group]) if wording.records else group)
+    return body(tenant, asked, [either(groups)] if len(groups) > 1 else groups)
+
+
+def found_alike(tenant: str, asked: Asked) -> JSON:
+    """The body of a search for documents with a title that is almost what was typed."""
+    titled = list(asked.visible.titled())
+    terms = []
+    for word in dict.fromkeys(title_words(asked.phrase.key[1:])):
+        edits = 1 if len(word) <= SHORT else 2
+        clauses = [scored({"term": {"title": word}}, 2 * BEGINNING), scored(almost(word, 1), BEGINNING)]
+        if edits == 2:
+            clauses.append(scored(almost(word, 2), BEGINNING // 2))
+        terms.append(best(clauses))
+    return body(tenant, asked, [{"bool": {"must": terms, **named(asked, "words")}}], {"terms": {"record": titled}})
+
+
+def almost(word: str, edits: int) -> JSON:
+    # The rewriting keeps every word that is near enough; by default only the fifty nearest count.
+    near = {"value": word, "fuzziness": edits, "transpositions": True, "rewrite": "constant_score"}
+    return {"fuzzy": {"title": near}}
+
+
+def body(tenant: str, asked: Asked, must: Sequence[JSON], *conditions: JSON) -> JSON:
+    lifts = []
+    by_points: dict[int, list[str]] = {}
+    for (record, id), points in asked.lifted.items():
+        by_points.setdefault(points, []).append(key_in(tenant, record, id))
+    for points, ids in sorted(by_points.items()):
+        lifts.append(scored({"ids": {"values": ids}}, points, **named(asked, f"lifted {points}")))
+    if asked.visible.user_id is not None:
+        lifts.append(scored({"term": {"owner": asked.visible.user_id}}, OWN, **named(asked, "own")))
+    made: JSON = {
+        "size": asked.limit,
+        "track_total_hits": False,
+        "version": True,
+        "query": {
+            "bool": {
+                "filter": [visible_filter(tenant, asked.visible), *conditions, *narrowed(asked)],
+                "must": list(must),
+                "should": lifts,
+            }
+        },
+        "sort": SORT,
+        "aggs": {"records": {"terms": {"field": "record", "size": MOST_VALUES}}} | counted(asked),
+    }
+    if asked.after is not None:
+        score, changed_at, id = asked.after
+        made["search_after"] = [score, micros(changed_at), id]
+    return made
+
+
+def narrowed(asked: Asked) -> list[JSON]:
+    """The filters; a record from whom the field is hidden does not answer them."""
+    return [
+        {"bool": {"filter": [{"terms": {f"facets.{field}": list(values)}}], **without(asked.visible, field)}}
+        for field, values in asked.filters
+    ]
+
+
+def counted(asked: Asked) -> JSON:
+    return {
+        f"facet {field}": {
+            "filter": {"bool": {"filter": [{"match_all": {}}], **without(asked.visible, field)}},
+            "aggs": {"values": {"terms": {"field": f"facets.{field}", "size": MOST_VALUES}}},
+        }
+        for field in asked.facets
+    }
+
+
+def without(visible: Visible, field: str) -> JSON:
+    hidden = [record for record, fields in sorted(visible.hidden.items()) if field in fields]
+    return {"must_not": [{"terms": {"record": hidden}}]} if hidden else {}
+
+
+def families_of(visible: Visible) -> list[str]:
+    return sorted({family_of(record) for record in visible.records})
+
+
+class Open:
+    """Words of records of which nothing is hidden: whatever field they stand in."""
+
+    def __init__(self, masked: Sequence[str]) -> None:
+        self.records: list[JSON] = [{"bool": {"must_not": [{"terms": {"record": list(masked)}}]}}] if masked else []
+
+    def term(self, term: Term) -> list[JSON]:
+        return [
+            scored(condition, points)
+            for weight in weights()
+            for condition, points in answers(term, f"w{weight}", f"b{weight}", weight)
+        ]
+
+    def key(self, key: str) -> JSON:
+        return {"term": {"keys": key}}
+
+    def start(self, key: str) -> list[JSON]:
+        return [scored(begins(key, f"w{weight}", f"b{weight}"), BEGINNING * weight) for weight in weights()]
+
+
+class Masked:
+    """Words of records of which some fields are hidden: each visible field is asked by its name."""
+
+    def __init__(self, visible: Visible, custom: Custom) -> None:
+        self._all = [record for record in visible.records if visible.hidden.get(record)]
+        self.records: list[JSON] = [{"terms": {"record": self._all}}]
+        # The records in which a field is shown, by field and by each weight that its words can have.
+        self._shown: dict[tuple[str, int], list[str]] = {}
+        for record in self._all:
+            fields = {**searchables()[record].weights, **searched_custom(record, custom)}
+            for field, weight in fields.items():
+                if field not in visible.hidden[record]:
+                    for share in shares(weight):
+                        self._shown.setdefault((field, share), []).append(record)
+
+    def term(self, term: Term) -> list[JSON]:
+        return [
+            scored(self._within(condition, records), points)
+            for (field, weight), records in self._shown.items()
+            for condition, points in answers(term, "seen", None, weight, seen(field, weight, ""))
+        ]
+
+    def key(self, key: str) -> JSON:
+        return either(
+            [
+                self._within({"term": {"seen": seen(field, weight, key)}}, records)
+                for (field, weight), records in self._shown.items()
+            ]
+        )
+
+    def start(self, key: str) -> list[JSON]:
+        return [
+            scored(self._within(begins(key, "seen", None, seen(field, weight, "")), records), BEGINNING * weight)
+            for (field, weight), records in self._shown.items()
+        ]
+
+    def _within(self, condition: JSON, records: list[str]) -> JSON:
+        return condition if len(records) == len(self._all) else both(condition, {"terms": {"record": records}})
+
+
+def wordings(visible: Visible, custom: Custom) -> list[Open | Masked]:
+    """How words are asked for, by what is hidden: together they cover every record that may be read."""
+    masked = [record for record in visible.records if visible.hidden.get(record)]
+    found: list[Open | Masked] = [Open(masked)] if len(masked) < len(visible.records) else []
+    return [*found, Masked(visible, custom)] if masked else found
+
+
+def searched_custom(record: str, custom: Custom) -> dict[str, int]:
+    from services.search.mapping import CUSTOM_WEIGHT
+
+    return {f"custom.{name}": CUSTOM_WEIGHT for name in custom.get(record, ())}
+
+
+def answers(term: Term, whole: str, start: str | None, weight: int, field: str = "") -> list[tuple[JSON, int]]:
+    """The conditions of one term, each with its points: a whole word is worth twice its beginning."""
+    found: list[tuple[JSON, int]] = []
+    if term.answers(term.word):
+        found.append(({"term": {whole: field + term.word}}, 2 * weight))
+    for low, high in term.ranges:
+        if high is None:
+            if low != term.word:
+                found.append(({"term": {whole: field + low}}, weight))
+        elif (low, high) == prefix(low):
+            found.append((begins(low, whole, start, field), weight))
+        else:
+            found.append(({"range": {whole: {"gte": field + low, "lt": field + high}}}, weight))
+    return found
+
+
+def begins(low: str, whole: str, start: str | None, field: str = "") -> JSON:
+    if start is not None and is_beginning(low):
+        return {"term": {start: low}}
+    return {"prefix": {whole: field + low}}
+
+
+def scored(condition: JSON, points: int, **name: Any) -> JSON:
+    return {"constant_score": {"filter": condition, "boost": points, **name}}
+
+
+def best(clauses: Sequence[JSON], **name: Any) -> JSON:
+    return {"dis_max": {"queries": list(clauses), **name}} if clauses else {"match_none": {}}
+
+
+def both(*conditions: JSON, must: Sequence[JSON] = ()) -> JSON:
+    return {"bool": {"filter": list(conditions), **({"must": list(must)} if must else {})}}
+
+
+def either(conditions: Sequence[JSON]) -> JSON:
+    return {"bool": {"should": list(conditions), "minimum_should_match": 1}} if conditions else {"match_none": {}}
+
+
+def named(asked: Asked, name: str) -> JSON:
+    """Names cost time, so only an explanation has them."""
+    return {"_name": name} if asked.explain else {}
