@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from chassis.errors import Problem, invalid, not_found
 from chassis.permissions import scope
-from chassis.records import external, references, survivors
+from chassis.records import deleting, external, references, survivors
 from contracts.values import is_uuid
 
 if TYPE_CHECKING:
@@ -70,6 +70,8 @@ def bulk(work: Work, store: Store[Any], items: Any, *, atomic: bool) -> JSON:
         raise invalid({"items": f"Must be a list of 1 to {MOST} writes."})
     results: list[JSON] = []
     failed = False
+    going = [str(item.get("id")) for item in items if isinstance(item, dict) and item.get("op") == "delete"]
+    deleting.prepare(work, store, [one for one in going if is_uuid(one)])
     for index, item in enumerate(items):
         if not isinstance(item, dict):
             raise invalid({f"items.{index}": "Must be an object."})

@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime as dt
 
 from chassis.service import Service, Timer
-from services.search import indexing, keeping, queries, recents
+from contracts.erasing import ASKS
+from services.search import forgetting, indexing, keeping, queries, recents
 from services.search.following import Follower
 from services.search.rebuild import Rebuilder
 from services.search.sweep import Sweeper
@@ -30,6 +31,7 @@ class Search(Service):
         Timer("rebuild", dt.timedelta(seconds=0.5), Rebuilder().advance),
         Timer("tend", dt.timedelta(seconds=1), keeping.tend),
     )
+    asks = ((ASKS["search"], forgetting.let_go),)
 
 
 service = Search

@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError
 
 from chassis import jobs
 from chassis.errors import Problem
-from chassis.records import lists
+from chassis.records import deleting, lists
 from chassis.records.bulkjobs import BATCH, report
 from chassis.records.bulkjobs.undoing import undo_one
 from chassis.records.store import Store
@@ -78,7 +78,10 @@ def run(running: Running) -> JSON:
         return ("unchanged" if version == item.version else "done"), version, None
 
     def batch(work: Work, after: int) -> list[Any]:
-        return _items(work, store, params["preview"], after)
+        items = _items(work, store, params["preview"], after)
+        if params["action"] == "delete":
+            deleting.prepare(work, store, [item.record_id for item in items if item.now == item.version])
+        return items
 
     def keep(work: Work, outcomes: list[tuple[Any, Outcome]]) -> None:
         work.sql(
