@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 
 from chassis.service import Service, Timer
-from services.search import indexing, keeping, queries
+from services.search import equipment, indexing, queries
 from services.search.following import Follower
 from services.search.rebuild import Rebuilder
 from services.search.sweep import Sweeper
@@ -17,12 +17,13 @@ class Search(Service):
     name = "search"
     batch = indexing.take_in
     methods = {"search.query": queries.query}
-    uses = {"elasticsearch": keeping.answers}
+    uses = {"elasticsearch": equipment.answers}
+    measured = equipment.measured
     timers = (
         Timer("follow", dt.timedelta(seconds=1), Follower().follow),
         Timer("sweep", dt.timedelta(seconds=0.5), Sweeper().sweep),
         Timer("rebuild", dt.timedelta(seconds=0.5), Rebuilder().advance),
-        Timer("tend", dt.timedelta(seconds=1), keeping.tend),
+        Timer("tend", dt.timedelta(seconds=1), equipment.tend),
     )
 
 

@@ -29,8 +29,7 @@ def test_every_pod_is_denied_everything_that_no_edge_allows(workload: JSON) -> N
 def test_a_pod_reaches_the_servers_that_it_was_told_of_and_no_others(workload: JSON) -> None:
     given = {each["name"] for each in container(workload)["env"]}
     told_of_database = "GUANXI_DATABASE_SECRET" in given
-    # The check reads databases only; it is told of the bus because every process's settings name one.
-    told_of_bus = "GUANXI_BUS" in given and name(workload) not in ("check", "reconcile")
+    told_of_bus = "GUANXI_BUS" in given
     reached = edges(workload).keys()
     assert "to-dns" in reached
     assert ("to-database" in reached) == told_of_database
