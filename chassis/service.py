@@ -69,5 +69,7 @@ class Service:
     """A heavy reader takes every event, many at a time, instead of reactions."""
     uses: ClassVar[dict[str, Callable[[Any], bool | None]]] = {}
     """What it can do without: whether `(runtime)` it answers, None where it is not set up. Readiness tells of it."""
+    measured: ClassVar[Callable[[Any], bytes] | None] = None
+    """What `(runtime)` measures beside what every service does, in the Prometheus text format."""
     held: ClassVar[str] = ""
     """For a heavy reader that keeps every event: SQL that selects `tenant_id`, `source` and `event_id` of those."""

@@ -66,7 +66,8 @@ def measure(host: Host, watch: Watch | None = None) -> bytes:
         violations = gauge("guanxi_check_violations", "What guanxi check found", "invariant")
         for invariant, count in watch.violations.items():
             violations.labels(invariant).set(count)
-    return generate_latest(registry)
+    own = [runtime.definition.measured(runtime) for runtime in host.runtimes.values() if runtime.definition.measured]
+    return b"".join([generate_latest(registry), *own])
 
 
 def _search(runtime: Any, gauge: Callable[..., Gauge]) -> None:
@@ -76,10 +77,13 @@ def _search(runtime: Any, gauge: Callable[..., Gauge]) -> None:
             "SELECT (SELECT coalesce(extract(epoch FROM now() - min(waiting_since)), 0) FROM positions) AS lag,"
             " coalesce(sum(drifted), 0) AS drifted, coalesce(sum(repaired), 0) AS repaired,"
             " coalesce(sum(unknown), 0) AS unknown,"
-            " coalesce(extract(epoch FROM now() - min(swept_at)), 0) AS swept FROM sweeps"
+            " coalesce(extract(epoch FROM now() - min(swept_at)), 0) AS swept,"
+            " (SELECT count(*) FROM behind) AS behind, (SELECT count(refused) FROM behind) AS refused FROM sweeps"
         ).one()
     gauge("guanxi_search_lag_seconds", "Age of the oldest event that is not in the index").set(float(row.lag))
     gauge("guanxi_search_drifted", "Documents that had drifted from their databases").set(float(row.drifted))
     gauge("guanxi_search_repaired", "Those of them that were put right").set(float(row.repaired))
     gauge("guanxi_search_unknown", "Differences that the event log does not explain").set(float(row.unknown))
+    gauge("guanxi_search_behind", "Documents that Elasticsearch lacks").set(row.behind)
+    gauge("guanxi_search_refused", "Those of them that it refuses").set(row.refused)
     gauge("guanxi_search_swept_seconds", "Since the oldest of the last comparisons").set(float(row.swept))

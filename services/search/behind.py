@@ -97,12 +97,6 @@ def tenants(connection: Connection) -> list[str]:
     return [row.tenant_id for row in rows]
 
 
-def counts(connection: Connection) -> tuple[int, int]:
-    """How many documents are noted in all, and how many of them Elasticsearch refused."""
-    row = connection.exec_driver_sql("SELECT count(*) AS n, count(refused) AS refused FROM behind").one()
-    return row.n, row.refused
-
-
 class Glance:
     """Whether something is noted of a tenant, looked up at most once a second by each process."""
 

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import orjson
 from elasticsearch import ApiError, Elasticsearch, TransportError
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 log = logging.getLogger("guanxi")
 JSON = dict[str, Any]
@@ -25,9 +25,10 @@ REST_SECONDS = 5.0
 CONNECTIONS = 32
 NDJSON = {"content-type": "application/vnd.elasticsearch+x-ndjson; compatible-with=8", "accept": "application/json"}
 
-bulk_seconds = Histogram("guanxi_search_bulk_seconds", "Time of one bulk request to Elasticsearch.")
-circuit_open = Gauge("guanxi_search_circuit_open", "1 while Elasticsearch is left alone after it failed.")
-failures = Counter("guanxi_search_elasticsearch_failures", "Requests that Elasticsearch did not answer.")
+registry = CollectorRegistry()
+bulk_seconds = Histogram("guanxi_search_bulk_seconds", "Time of one bulk request to Elasticsearch", registry=registry)
+circuit_open = Gauge("guanxi_search_circuit_open", "1 while Elasticsearch is left alone", registry=registry)
+failures = Counter("guanxi_search_failures", "Requests that Elasticsearch did not answer", registry=registry)
 
 
 class Away(Exception):

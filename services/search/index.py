@@ -138,7 +138,7 @@ class Index(Protocol):
 def index_of(runtime: Any) -> Index:
     """The index that this process is set up with: Elasticsearch where its address is set, else PostgreSQL alone."""
     # Here, because each kind of index imports from this page what it answers with.
-    from services.search.keeping import elastic_of
+    from services.search.equipment import elastic_of
     from services.search.postgres import PostgresIndex
 
     return elastic_of(runtime) or PostgresIndex(runtime)

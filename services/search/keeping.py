@@ -5,14 +5,12 @@ from __future__ import annotations
 import logging
 import time
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from elasticsearch import ApiError
-from prometheus_client import Gauge
 
 from services.search import behind, kept, tenants
 from services.search.elastic import ElasticIndex
-from services.search.elastic_cluster import Away, Cluster, cluster_of
+from services.search.elastic_cluster import Away
 from services.search.elastic_documents import family_of
 from services.search.generations import Targets
 from services.search.index import Key
@@ -22,39 +20,12 @@ log = logging.getLogger("guanxi")
 PORTION = 500
 TURN_SECONDS = 5.0
 
-behind_documents = Gauge("guanxi_search_behind", "Documents that Elasticsearch lacks.")
-refused_documents = Gauge("guanxi_search_refused", "Documents that Elasticsearch refuses.")
-_indices: WeakKeyDictionary[Any, ElasticIndex] = WeakKeyDictionary()
 
-
-def elastic_of(runtime: Any) -> ElasticIndex | None:
-    """The index in Elasticsearch of this process; None where it is not set up."""
-    found = _indices.get(runtime)
-    if found is None and runtime.settings is not None and runtime.settings.elasticsearch:
-        found = use(runtime, cluster_of(runtime.settings.elasticsearch, runtime.settings.database_prefix))
-    return found
-
-
-def use(runtime: Any, cluster: Cluster) -> ElasticIndex:
-    """Keep the index of this process in a cluster."""
-    _indices[runtime] = ElasticIndex(runtime, cluster, behind.Glance())
-    return _indices[runtime]
-
-
-def answers(runtime: Any) -> bool | None:
-    """Whether Elasticsearch answered when it was asked last; None where it is not set up."""
-    index = elastic_of(runtime)
-    return None if index is None else not index.cluster.circuit.broken
-
-
-def tend(runtime: Any) -> None:
-    """The leader's turn, every second: indices that are missing are made, what is noted is written, for some seconds.
+def look_after(runtime: Any, index: ElasticIndex) -> None:
+    """Make the indices that are missing, and write what is noted, for some seconds.
 
     Where Elasticsearch is away everything stays as it is.
     """
-    index = elastic_of(runtime)
-    if index is None:
-        return
     try:
         make_missing(runtime, index)
         drain(runtime, index, TURN_SECONDS)
@@ -62,11 +33,6 @@ def tend(runtime: Any) -> None:
         log.debug("search waits for Elasticsearch: %s", error)
     except ApiError as error:
         log.warning("Elasticsearch refused what the index needs: %s", error)
-    finally:
-        with runtime.database.operations() as connection:
-            noted, refused = behind.counts(connection)
-        behind_documents.set(noted)
-        refused_documents.set(refused)
 
 
 def make_missing(runtime: Any, index: ElasticIndex) -> list[str]:

@@ -201,7 +201,12 @@ def _custom(searchable: Searchable, data: JSON, custom: dict[str, frozenset[str]
 
 def shares(weight: int) -> frozenset[int]:
     """Every weight that a word of a field of this weight can have."""
-    return frozenset({weight, weight // 2}) if weight >= PINYIN_FROM else frozenset({weight})
+    found = {weight, _little(weight)}
+    return frozenset(found | {weight // 2} if weight >= PINYIN_FROM else found)
+
+
+def _little(weight: int) -> int:
+    return max(1, weight // LITTLE)
 
 
 def words_of(value: str, weight: int) -> Iterator[tuple[str, int]]:
@@ -209,7 +214,7 @@ def words_of(value: str, weight: int) -> Iterator[tuple[str, int]]:
 
     Legal forms and articles say little of a name and weigh little; Han characters are in simplified script.
     """
-    simple, little = names.simplified(value), max(1, weight // LITTLE)
+    simple, little = names.simplified(value), _little(weight)
     found = {word: little if names.weak(word) else weight for word in (*text.words(value), *text.compounds(value))}
     for run in text.han_runs(simple):
         bare = set(text.han_ngrams(names.without_form(run)))

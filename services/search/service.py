@@ -6,7 +6,7 @@ import datetime as dt
 
 from chassis.service import Service, Timer
 from contracts.erasing import ASKS
-from services.search import forgetting, indexing, keeping, queries, recents
+from services.search import equipment, forgetting, indexing, queries, recents
 from services.search.following import Follower
 from services.search.rebuild import Rebuilder
 from services.search.sweep import Sweeper
@@ -24,12 +24,13 @@ class Search(Service):
         "search.recent": recents.listing,
         "search.clear": recents.clear,
     }
-    uses = {"elasticsearch": keeping.answers}
+    uses = {"elasticsearch": equipment.answers}
+    measured = equipment.measured
     timers = (
         Timer("follow", dt.timedelta(seconds=1), Follower().follow),
         Timer("sweep", dt.timedelta(seconds=0.5), Sweeper().sweep),
         Timer("rebuild", dt.timedelta(seconds=0.5), Rebuilder().advance),
-        Timer("tend", dt.timedelta(seconds=1), keeping.tend),
+        Timer("tend", dt.timedelta(seconds=1), equipment.tend),
     )
     asks = ((ASKS["search"], forgetting.let_go),)
 

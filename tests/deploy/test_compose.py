@@ -13,10 +13,12 @@ from tests.deploy.manifests import DEPLOY, JSON, ROOT
 
 COMPOSE = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
 SERVERS = {"postgres", "rabbitmq"}
+# Started only by those who ask for them.
+OPTIONAL = {"elasticsearch"}
 
 
 def ours() -> dict[str, JSON]:
-    return {one: service for one, service in COMPOSE["services"].items() if one not in SERVERS}
+    return {one: service for one, service in COMPOSE["services"].items() if one not in SERVERS | OPTIONAL}
 
 
 def test_every_service_of_the_registry_runs() -> None:
@@ -81,3 +83,12 @@ def test_the_servers_are_the_supported_majors() -> None:
         "postgres": "postgres:17",
         "rabbitmq": "rabbitmq:4-management",
     }
+
+
+def test_elasticsearch_starts_only_where_its_profile_is_asked_for() -> None:
+    for one in OPTIONAL:
+        service = COMPOSE["services"][one]
+        assert service["profiles"] == [one]
+        assert "healthcheck" in service and service["networks"] == ["inside"] and "ports" not in service
+    given = COMPOSE["services"]["search"]["environment"]["GUANXI_ELASTICSEARCH"]
+    assert given == "${GUANXI_ELASTICSEARCH:-}"

@@ -12,7 +12,7 @@ from chassis.context import Context
 from chassis.ids import new_id
 from contracts.fields import instant
 from contracts.registry import registry
-from services.search import keeping
+from services.search import equipment, keeping
 from services.search.elastic import ElasticIndex
 from services.search.elastic_cluster import Cluster
 
@@ -44,7 +44,7 @@ class Index:
 
     def use(self, cluster: Cluster) -> ElasticIndex:
         """Keep the index in this Elasticsearch as well; its indices are made where they are missing."""
-        self.elastic = keeping.use(self.runtime, cluster)
+        self.elastic = equipment.use(self.runtime, cluster)
         if self.elastic.generations.missing():
             keeping.make_missing(self.runtime, self.elastic)
         return self.elastic

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from services.search import mapping
 from services.search.tests.support import ACCOUNT
 
 
@@ -42,3 +43,9 @@ def test_a_phone_number_is_found_by_any_suffix_in_any_format(index, stored, type
     index.put(ACCOUNT, name="TCC", phone=stored)
     index.put(ACCOUNT, name="Other", phone="(02)2531-7088")
     assert index.titles(typed) == ["TCC"]
+
+
+def test_every_weight_that_a_word_can_have_is_known_beforehand():
+    text = "Müller & Söhne GmbH, The Company 臺灣水泥股份有限公司"
+    for weight in range(1, 11):
+        assert {own for _, own in mapping.words_of(text, weight)} <= mapping.shares(weight)
