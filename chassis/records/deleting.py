@@ -200,6 +200,8 @@ def _bring_back(work: Work, root: str, root_id: str, limit: int) -> bool:
         " RETURNING record, record_id",
         (work.tenant, root_id),
     ).all()
+    if not rows:
+        return False
     with _because(work, _cause("restore", root, root_id)):
         for row in sorted(rows, key=lambda row: (row.record, row.record_id)):
             store = work.service.stores[row.record]
