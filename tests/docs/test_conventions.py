@@ -67,6 +67,7 @@ def _filled(api: Api) -> dict[str, str]:
 def test_each_example_answers_what_the_page_shows(world: World) -> None:
     tenant = world.tenant("docs")
     known = _filled(tenant.api)
+    world.settle()
     found = examples()
     assert len(found) >= 8
     for one in found:
