@@ -117,6 +117,8 @@ class Work:
         """Holds of others' records that are being deleted, as they were read with `copies` (`records.holding`)."""
         self.asked: dict[tuple[str, str, int], dict[str, int]] = {}
         """What other services said stands against deleting records of this one, by record, id and version."""
+        self.holding: dict[tuple[str, str], str] = {}
+        """Holds that other services keep for this transaction, until their records are deleted."""
         self.scope: Scope = connection.get_execution_options()["scope"]
         self.committed: list[Callable[[], None]] = []
         """What the process does once the transaction has committed: for its own memory only."""

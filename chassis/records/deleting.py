@@ -74,6 +74,7 @@ def delete(work: Work, store: Store[Any], entity: Any) -> None:
             found[name] = found.get(name, 0) + count
     if found:
         raise holding.referenced(store.record, found, "deleted")
+    work.holding.pop((store.name, entity.id), None)
     store.remove(work, entity)
     _take_along(work, store.name, entity.id, [pair for pair in going if pair[1] is not entity])
 

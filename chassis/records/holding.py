@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -158,7 +159,20 @@ def ask(work: Work, record: str, versions: dict[str, int]) -> Standing:
     if found:
         for service in held:
             _call(work, service, "record.let_go", {"record": record, "ids": list(found), "hold_id": hold_id})
+    work.holding |= {(record, one): hold_id for one in versions if one not in found}
     return found
+
+
+def release(work: Work) -> None:
+    """Give up what is held and was not deleted after all. A service that is not reached asks when it matters."""
+    left: dict[tuple[str, str], list[str]] = {}
+    for (record, record_id), hold_id in work.holding.items():
+        left.setdefault((record, hold_id), []).append(record_id)
+    work.holding.clear()
+    for (record, hold_id), ids in left.items():
+        for service in asked(record):
+            with suppress(Problem):
+                _call(work, service, "record.let_go", {"record": record, "ids": ids, "hold_id": hold_id})
 
 
 def _call(work: Work, service: str, method: str, params: JSON) -> JSON:

@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError
 
 from chassis import jobs
 from chassis.errors import Problem
-from chassis.records import deleting, lists
+from chassis.records import deleting, holding, lists
 from chassis.records.bulkjobs import BATCH, report
 from chassis.records.bulkjobs.undoing import undo_one
 from chassis.records.store import Store
@@ -84,6 +84,7 @@ def run(running: Running) -> JSON:
         return items
 
     def keep(work: Work, outcomes: list[tuple[Any, Outcome]]) -> None:
+        holding.release(work)
         work.sql(
             "UPDATE job_items AS i SET outcome = o.outcome, after = o.after, problem = o.problem"
             " FROM unnest(%s::int[], %s::text[], %s::int[], %s::jsonb[]) AS o (seq, outcome, after, problem)"
