@@ -113,6 +113,12 @@ class Work:
         self._sendings = self._savepoints = 0
         self.copies: dict[tuple[str, str], dict[str, Any] | None] = {}
         """Copies of other services' records, by record and id, as this transaction has read them."""
+        self.held: dict[tuple[str, str], str] = {}
+        """Holds of others' records that are being deleted, as they were read with `copies` (`records.holding`)."""
+        self.asked: dict[tuple[str, str, int], dict[str, int]] = {}
+        """What other services said stands against deleting records of this one, by record, id and version."""
+        self.holding: dict[tuple[str, str], str] = {}
+        """Holds that other services keep for this transaction, until their records are deleted."""
         self.scope: Scope = connection.get_execution_options()["scope"]
         self.committed: list[Callable[[], None]] = []
         """What the process does once the transaction has committed: for its own memory only."""
@@ -192,7 +198,9 @@ class Work:
                 self._waiting.clear()
                 self.sql(f"ROLLBACK TO SAVEPOINT {name}")
             del self.changes[changes:], self.messages[messages:], self.committed[committed:]
-            # Locks that were taken behind the savepoint are gone with it.
+            # Locks that were taken behind the savepoint are gone with it, and what was read under them is not settled.
+            if fenced != self.fenced:
+                self.copies.clear()
             self.reveal, self.fenced = reveal, fenced
             raise
         self.later(f"RELEASE SAVEPOINT {name}")

@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from chassis.database import Work
 
 JSON = dict[str, Any]
-CUSTOM, NUMBERING = "identity.custom-field", "identity.numbering-rule"
+CUSTOM, NUMBERING, RETENTION = "identity.custom-field", "identity.numbering-rule", "identity.retention-rule"
 BUILDING = "index-custom-field"
 """The alarms of batches that index a field's existing values (`chassis.records.custom_building`), by
 `<collection>/<field>/<id of the last record>`."""
 # The copies have every field of a definition.
 DEFINED = {
     name: tuple(field for field in registry.load().records[name].declared() if field not in STANDARD)
-    for name in (CUSTOM, NUMBERING)
+    for name in (CUSTOM, NUMBERING, RETENTION)
 }
 KEPT = 5.0
 MOST_TENANTS = 2_000
@@ -56,11 +56,12 @@ NONE = CustomFields()
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What one tenant has defined: custom fields and numbering rules, by collection."""
+    """What one tenant has defined: custom fields, numbering rules and days of retention, by collection."""
 
     read_at: float
     fields: dict[str, CustomFields]
     rules: dict[str, JSON]
+    retention: dict[str, int]
 
 
 class Definitions:
@@ -78,6 +79,10 @@ class Definitions:
 
     def rule(self, work: Work, collection: str) -> JSON | None:
         return self._known(work).rules.get(collection)
+
+    def retention(self, work: Work, collection: str) -> int | None:
+        """How many days the tenant wants deleted records of a collection kept; None where it says nothing."""
+        return self._known(work).retention.get(collection)
 
     def searched(self, work: Work) -> dict[str, frozenset[str]]:
         """The names of the custom fields that search finds, by collection."""
@@ -111,22 +116,25 @@ class Definitions:
 def _read(work: Work) -> Known:
     read_at = time.monotonic()
     if CUSTOM in work.service.stores:
-        documents = [(name, wire) for name in (CUSTOM, NUMBERING) for wire in _owned(work, name)]
+        documents = [(name, wire) for name in DEFINED for wire in _owned(work, name)]
     else:
         rows = work.sql(
-            "SELECT record, data FROM copies WHERE tenant_id = %s AND record IN (%s, %s) AND NOT deleted",
-            (work.tenant, CUSTOM, NUMBERING),
+            "SELECT record, data FROM copies WHERE tenant_id = %s AND record = ANY(%s) AND NOT deleted",
+            (work.tenant, list(DEFINED)),
         )
         documents = [(row.record, row.data) for row in rows]
     heavy = work.service.definition.batch is not None
     own = {record.collection for record in registry.records.values() if heavy or record.service == work.service.name}
     rules: dict[str, JSON] = {}
+    retention: dict[str, int] = {}
     wires: dict[str, list[JSON]] = {}
     for record, wire in documents:
         if wire["applies_to"] not in own:
             continue
         if record == NUMBERING:
             rules[wire["applies_to"]] = wire
+        elif record == RETENTION:
+            retention[wire["applies_to"]] = wire["days"]
         else:
             wires.setdefault(wire["applies_to"], []).append(wire)
     building = _building(work) if wires else {}
@@ -137,6 +145,7 @@ def _read(work: Work) -> Known:
             for collection, several in wires.items()
         },
         rules,
+        retention,
     )
 
 

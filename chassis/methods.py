@@ -10,12 +10,24 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.exc import DBAPIError
 
-from chassis import idempotency, jobs, operators, repointing, saga_log
+from chassis import forgetting, idempotency, jobs, operators, repointing, saga_log
 from chassis.context import Context
 from chassis.database import constraint_of
 from chassis.errors import not_found
 from chassis.ids import GENERATED_KEY
-from chassis.records import bulkjobs, comparing, duplicates, exporting, lists, merging, reading, writing
+from chassis.records import (
+    bulkjobs,
+    comparing,
+    duplicates,
+    erasing,
+    exporting,
+    holding,
+    lists,
+    merging,
+    purging,
+    reading,
+    writing,
+)
 from chassis.records.children import calls as children
 from chassis.records.importing import requests as imports
 from chassis.records.store import Store
@@ -217,6 +229,22 @@ def _restore(work: Work, runtime: Runtime, params: JSON) -> JSON:
     return answer(work, store, store.restore(work, params["id"], params.get("if_match")))
 
 
+def _erase(work: Work, runtime: Runtime, params: JSON) -> JSON:
+    store = store_of(runtime, params, "erase")
+    receipt = forgetting.erase(work, store, params["id"], params["data"], params.get("if_match"))
+    location = f"/v1/{store.record.collection}/{params['id']}/erasure"
+    return {"status": 202, "body": receipt, "location": location}
+
+
+def _erasure(work: Work, runtime: Runtime, params: JSON) -> JSON:
+    return {"status": 200, "body": erasing.receipt(work, store_of(runtime, params, "erase"), params["id"])}
+
+
+def _purge(work: Work, runtime: Runtime, params: JSON) -> JSON:
+    store_of(runtime, params, "purge")
+    return purging.at_once(work, runtime, params)
+
+
 def _command(work: Work, runtime: Runtime, params: JSON) -> JSON:
     store = store_of(runtime, params)
     entity, contract = store.run(work, params["id"], params["verb"], params.get("data"), params.get("if_match"))
@@ -288,6 +316,7 @@ READS: dict[str, Callable[[Any, Any, JSON], JSON]] = {
     "job.list": _jobs,
     "job.file": _job_file,
     "record.merges": _merges,
+    "record.erasure": _erasure,
     "record.duplicates": _duplicates,
     "record.digest": comparing.digest,
     "record.versions": comparing.versions,
@@ -297,6 +326,8 @@ WRITES: dict[str, Callable[[Any, Any, JSON], JSON]] = {
     "record.update": _update,
     "record.delete": _delete,
     "record.restore": _restore,
+    "record.purge": _purge,
+    "record.erase": _erase,
     "record.command": _command,
     "record.upsert": _upsert,
     "record.bulk": _bulk,
@@ -314,4 +345,8 @@ WRITES: dict[str, Callable[[Any, Any, JSON], JSON]] = {
     "admin.compensate": _move_saga("compensate"),
     "record.merge": _merge,
     "record.unmerge": _unmerge,
+    # Among services, for deleting what others refer to.
+    "record.hold": holding.hold,
+    "record.let_go": holding.let_go,
+    "record.settled": holding.settled,
 }

@@ -21,7 +21,19 @@ from sqlalchemy import MetaData, create_engine
 from sqlalchemy.engine import Connection
 
 from chassis import blobs, changes, idempotency, inbox, jobs, numbering, operators, reconcile, saga_log, timers
-from chassis.records import bulkjobs, children, custom, duplicates, external, metadata_of, references, survivors
+from chassis.records import (
+    bulkjobs,
+    children,
+    custom,
+    deleting,
+    duplicates,
+    erasing,
+    external,
+    holding,
+    metadata_of,
+    references,
+    survivors,
+)
 from chassis.records.importing import outcomes as import_outcomes
 from chassis.records.importing import saved as import_mappings
 from chassis.records.stored import NAMING
@@ -37,7 +49,7 @@ def define_common(metadata: MetaData) -> None:
     if "changes" not in metadata.tables:
         for room in (
             changes, inbox, idempotency, saga_log, timers, numbering, external, references, custom, jobs,
-            bulkjobs, blobs, operators, reconcile, survivors, duplicates, children,
+            bulkjobs, blobs, operators, reconcile, survivors, duplicates, children, holding, deleting, erasing,
         ):  # fmt: skip
             room.define(metadata)
         for importing in (import_outcomes, import_mappings):

@@ -11,22 +11,22 @@ from typing import Any
 
 from marshmallow import ValidationError
 
-from chassis import blobs, idempotency, inbox, jobs, methods, participant, repointing, saga, timers
+from chassis import blobs, idempotency, inborn, inbox, jobs, methods, participant, saga, timers
 from chassis.bus.ports import BusUnavailable, Caller, Endpoint, OutcomeUnknown, Publisher
 from chassis.bus.wire import decode
 from chassis.clock import Clock
 from chassis.context import EVERYTHING, Context, Signer, service_context
 from chassis.database import Database, Work
-from chassis.definitions import BUILDING, CUSTOM, DEFINED, Definitions
+from chassis.definitions import CUSTOM, DEFINED, Definitions
 from chassis.errors import Problem, from_validation, unavailable
 from chassis.ids import GENERATED_KEY
 from chassis.inbox import NotYet
 from chassis.numbering import Numbers
-from chassis.records import Store, custom_building, references
+from chassis.records import Store, custom_building, deleting, holding, references
 from chassis.records.children import Children
 from chassis.service import USER, Reaction, Service
 from contracts.children import DECLARED
-from contracts.merging import ASKS
+from contracts.deleting import followed
 from contracts.registry import registry
 from contracts.values import is_uuid
 
@@ -47,13 +47,10 @@ class Runtime:
         # Who refers to whom is known once every service's declarations are.
         registry.load()
         self.stores: dict[str, Store[Any]] = {store.name: store for store in definition.stores}
-        merging = [
-            one for store in definition.stores if "merge" in store.record.operations for one in repointing.sagas(store)
-        ]
-        self.sagas = {one.name: one for one in (*definition.sagas, *merging)}
-        self.asks = {contract.name: (contract, handle) for contract, handle in definition.asks}
-        if self.name in ASKS:
-            self.asks[ASKS[self.name].name] = (ASKS[self.name], repointing.repoint)
+        self.sagas = {one.name: one for one in (*definition.sagas, *inborn.sagas(definition))}
+        self.asks = {
+            contract.name: (contract, handle) for contract, handle in (*inborn.asks(self.name), *definition.asks)
+        }
         self.queries = {query.name: handle for query, handle in definition.queries}
         self.copies: dict[str, tuple[str, ...]] = dict(definition.copies)
         if self.name != "identity" and definition.stores:
@@ -75,7 +72,12 @@ class Runtime:
                 record = event["type"].rsplit(".", 1)[0]
                 if record == CUSTOM:
                     custom_building.heard(work, event["data"])
-                references.keep(work, event, self.copies[record])
+                if followed(record, self.name):
+                    deleting.follow(work, event, self.copies[record])
+                else:
+                    references.keep(work, event, self.copies[record])
+                if holding.guarded(record):
+                    holding.forget(work, record, event["data"]["id"], event["data"]["version"])
                 if record in DEFINED:
                     work.committed.append(partial(self.definitions.forget, work.tenant))
 
@@ -335,7 +337,7 @@ class Runtime:
                 )
             )
         rung = 0
-        handlers = {BUILDING: custom_building.ring, **self.definition.alarms}
+        handlers = {**inborn.ALARMS, **self.definition.alarms}
         for row in rows:
             with (
                 self._alone(f"alarm {row.name}"),

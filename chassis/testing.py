@@ -61,6 +61,9 @@ class UnkindBus:
         self.earlier: list[Outgoing] = []
 
     def call(self, service: str, request: JSON, *, timeout: float) -> JSON:
+        if request["method"] == "record.hold" and service not in self.runtimes:
+            # A suite without a service has none of its records.
+            return {"ok": {"status": 200, "body": {"standing": {}}}}
         reply: JSON = decode(encode(self.runtimes[service].rpc(decode(encode(request)))))
         return reply
 

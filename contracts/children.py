@@ -24,9 +24,9 @@ class Child(Record):
 
     about_type = f.Code(computed=True, max=80, pattern="[a-z-]+", label=("Kind of record", "记录类型"))
     about_id = f.Id(computed=True, filter=True, label=("Record", "记录"))
-    author_id = f.Ref("identity.user", computed=True, filter=True, label=("Author", "作者"))
-    owner_id = f.Ref("identity.user", computed=True, label=("Owner of the record", "记录负责人"))
-    team_id = f.Ref("identity.team", computed=True, label=("Team of the record", "记录团队"))
+    author_id = f.Ref("identity.user", on_delete="keep", computed=True, filter=True, label=("Author", "作者"))
+    owner_id = f.Ref("identity.user", on_delete="keep", computed=True, label=("Owner of the record", "记录负责人"))
+    team_id = f.Ref("identity.team", on_delete="keep", computed=True, label=("Team of the record", "记录团队"))
 
     kind: ClassVar[str]
     number_pattern = None

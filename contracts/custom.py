@@ -78,7 +78,7 @@ def field_of(definition: JSON) -> f.Field:
         made: Any = f.Choice if kind == "choice" else f.Choices
         return made(choices, **options)  # type: ignore[no-any-return]
     if kind == "reference":
-        return f.Ref(registry.collections[definition["target"]].record_name, **options)
+        return f.Ref(registry.collections[definition["target"]].record_name, on_delete="keep", **options)
     return {"date": f.Date, "instant": f.Instant, "boolean": f.Boolean}[kind](**options)
 
 

@@ -15,6 +15,7 @@ class Account(
     label=("Account", "客户"),
     subtitle=("city", "country"),
     merges=True,
+    erases=True,
     likeness={
         "name": ("company", 5),
         "phone": ("phone", 3),
@@ -25,7 +26,7 @@ class Account(
 ):
     """A company (or a private customer) that one does business with."""
 
-    name = f.Text(required=True, filter=True, sort=True, search=10, label=("Name", "名称"))
+    name = f.Text(required=True, filter=True, sort=True, search=10, pii=True, label=("Name", "名称"))
     kind = f.Choice(
         {
             "prospect": ("Prospect", "潜在客户"),
@@ -52,18 +53,18 @@ class Account(
         filter=True,
         label=("Lifecycle", "生命周期"),
     )
-    phone = f.Text(max=40, search=6, label=("Phone", "电话"))
-    fax = f.Text(max=40, label=("Fax", "传真"))
-    email = f.Email(search=6, filter=True, label=("E-mail", "邮箱"))
-    website = f.Text(max=300, search=2, label=("Website", "网站"))
-    address = f.Embedded(Address, label=("Address", "地址"))
+    phone = f.Text(max=40, search=6, pii=True, label=("Phone", "电话"))
+    fax = f.Text(max=40, pii=True, label=("Fax", "传真"))
+    email = f.Email(search=6, filter=True, pii=True, label=("E-mail", "邮箱"))
+    website = f.Text(max=300, search=2, pii=True, label=("Website", "网站"))
+    address = f.Embedded(Address, pii=True, label=("Address", "地址"))
     city = f.Text(max=100, computed=True, filter=True, sort=True, search=2, label=("City", "城市"))
     country = f.Text(max=60, computed=True, filter=True, sort=True, label=("Country", "国家"))
     currencies = f.Texts(f.Currency(required=True), default=list, label=("Currencies", "可用币种"))
     credit_limit = f.Money(filter=True, label=("Credit limit", "信用额度"))
     payment_days = f.Integer(least=0, most=365, default=30, label=("Payment days", "账期（天）"))
     next_action_on = f.Date(filter=True, sort=True, label=("Next action on", "下次跟进"))
-    notes = f.Text(max=10_000, label=("Notes", "备注"))
+    notes = f.Text(max=10_000, pii=True, label=("Notes", "备注"))
 
 
 class Contact(
@@ -73,6 +74,7 @@ class Contact(
     label=("Contact", "联系人"),
     subtitle=("title", "email"),
     merges=True,
+    erases=True,
     likeness={
         "name": ("person", 4),
         "email": ("email", 5),
@@ -84,7 +86,7 @@ class Contact(
 ):
     """A person at an account."""
 
-    account_id = f.Ref("customer.account", filter=True, label=("Account", "客户"))
+    account_id = f.Ref("customer.account", on_delete="cascade", filter=True, label=("Account", "客户"))
     name = f.Text(required=True, filter=True, sort=True, search=10, pii=True, label=("Name", "姓名"))
     title = f.Text(max=100, search=1, label=("Title", "职位"))
     email = f.Email(search=6, filter=True, pii=True, label=("E-mail", "邮箱"))
@@ -105,9 +107,9 @@ class Group(Record, name="customer.group", collection="groups", label=("Group", 
     """A set of accounts; two levels at most."""
 
     name = f.Text(required=True, filter=True, sort=True, search=5, label=("Name", "名称"))
-    parent_id = f.Ref("customer.group", filter=True, label=("Parent group", "上级组"))
+    parent_id = f.Ref("customer.group", on_delete="restrict", filter=True, label=("Parent group", "上级组"))
     account_ids = f.Texts(
-        f.Ref("customer.account", required=True),  # type: ignore[arg-type]
+        f.Ref("customer.account", on_delete="keep", required=True),  # type: ignore[arg-type]
         most=10_000,
         default=list,
         label=("Accounts", "客户"),
@@ -136,8 +138,8 @@ class Activity(
         filter=True,
         label=("Kind", "类型"),
     )
-    account_id = f.Ref("customer.account", filter=True, label=("Account", "客户"))
-    contact_id = f.Ref("customer.contact", filter=True, label=("Contact", "联系人"))
+    account_id = f.Ref("customer.account", on_delete="cascade", filter=True, label=("Account", "客户"))
+    contact_id = f.Ref("customer.contact", on_delete="keep", filter=True, label=("Contact", "联系人"))
     starts_at = f.Instant(filter=True, sort=True, label=("Starts at", "开始时间"))
     minutes = f.Integer(least=0, most=100_000, default=30, label=("Minutes", "时长（分钟）"))
     remind_at = f.Instant(label=("Remind at", "提醒时间"))
@@ -156,8 +158,8 @@ class Interaction(
 ):
     """A contact that took place, on any channel. This is what the firm remembers when people leave."""
 
-    account_id = f.Ref("customer.account", required=True, filter=True, label=("Account", "客户"))
-    contact_id = f.Ref("customer.contact", filter=True, label=("Contact", "联系人"))
+    account_id = f.Ref("customer.account", on_delete="cascade", required=True, filter=True, label=("Account", "客户"))
+    contact_id = f.Ref("customer.contact", on_delete="keep", filter=True, label=("Contact", "联系人"))
     channel = f.Choice(
         {
             "phone": ("Phone", "电话"),
@@ -176,7 +178,7 @@ class Interaction(
     )
     summary = f.Text(required=True, max=2_000, search=3, label=("Summary", "摘要"))
     happened_at = f.Instant(filter=True, sort=True, label=("Happened at", "发生时间"))
-    activity_id = f.Ref("customer.activity", label=("Activity", "活动"))
+    activity_id = f.Ref("customer.activity", on_delete="keep", label=("Activity", "活动"))
 
 
 class Outcome(Part):

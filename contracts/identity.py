@@ -31,14 +31,14 @@ class Tenant(
     locale = f.Code(default="en", label=("Language", "语言"))
 
 
-class Team(Record, name="identity.team", collection="teams", label=("Team", "团队")):
+class Team(Record, name="identity.team", collection="teams", label=("Team", "团队"), retention=None):
     """People who share records. Teams may stand below another."""
 
     name = f.Text(required=True, filter=True, sort=True, search=10, label=("Name", "名称"))
-    parent_id = f.Ref("identity.team", label=("Parent team", "上级团队"))
+    parent_id = f.Ref("identity.team", on_delete="restrict", label=("Parent team", "上级团队"))
 
 
-class Role(Record, name="identity.role", collection="roles", label=("Role", "角色")):
+class Role(Record, name="identity.role", collection="roles", label=("Role", "角色"), retention=None):
     """A named set of grants and field masks."""
 
     name = f.Text(required=True, filter=True, sort=True, search=10, label=("Name", "名称"))
@@ -50,13 +50,21 @@ class Role(Record, name="identity.role", collection="roles", label=("Role", "角
     )
 
 
-class User(Record, name="identity.user", collection="users", label=("User", "用户"), subtitle=("email", "title")):
+class User(
+    Record,
+    name="identity.user",
+    collection="users",
+    label=("User", "用户"),
+    subtitle=("email", "title"),
+    # The history of everything names them.
+    retention=None,
+):
     """An employee who signs in. The manager tree decides who reports to whom."""
 
     name = f.Text(required=True, filter=True, sort=True, search=10, label=("Name", "姓名"))
     email = f.Email(required=True, filter=True, sort=True, search=8, label=("E-mail", "邮箱"))
     title = f.Text(max=100, search=2, label=("Title", "职位"))
-    manager_id = f.Ref("identity.user", filter=True, label=("Manager", "上级"))
+    manager_id = f.Ref("identity.user", on_delete="restrict", filter=True, label=("Manager", "上级"))
     member_of = f.Texts(f.Id(required=True), default=list, label=("Teams", "所属团队"))  # type: ignore[arg-type]
     role_ids = f.Texts(f.Id(required=True), default=list, label=("Roles", "角色"))  # type: ignore[arg-type]
     locale = f.Code(default="en", label=("Language", "语言"))
@@ -81,7 +89,9 @@ class ApiKey(
     """A long-lived secret for machines, shown once when it is made; it acts as its user."""
 
     name = f.Text(required=True, filter=True, search=5, label=("Name", "名称"))
-    user_id = f.Ref("identity.user", required=True, once=True, filter=True, label=("Acts as", "代表用户"))
+    user_id = f.Ref(
+        "identity.user", on_delete="restrict", required=True, once=True, filter=True, label=("Acts as", "代表用户")
+    )
     expires_at = f.Instant(label=("Expires at", "到期时间"))
     prefix = f.Text(computed=True, max=20, label=("Prefix", "前缀"))
     secret = f.Text(
@@ -231,6 +241,23 @@ class View(
 
 class NewPassword(Part):
     password = f.Text(required=True, min=12, max=256, label=("Password", "密码"))
+
+
+class RetentionRule(
+    Record,
+    name="identity.retention-rule",
+    collection="retention-rules",
+    label=("Retention rule", "保留规则"),
+    title="applies_to",
+    operations=ONE_BY_ONE,
+):
+    """How long a tenant keeps deleted records of one collection before they are purged; at most one rule for each.
+
+    A shorter time counts within a week for what is deleted already. What the law wants kept is kept no shorter than the
+    collection declares."""
+
+    applies_to = f.Code(required=True, once=True, max=60, filter=True, search=5, label=("Collection", "所属集合"))
+    days = f.Integer(required=True, least=1, most=36_500, label=("Days", "保留天数"))
 
 
 NumberingRuleCreated = Event("identity.numbering-rule.created", of=NumberingRule)

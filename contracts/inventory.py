@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contracts import fields as f
-from contracts.records import INSERT_ONLY, READ_ONLY, VIEW, Address, Ask, Command, Event, Part, Record
+from contracts.records import INSERT_ONLY, LAW, READ_ONLY, VIEW, Address, Ask, Command, Event, Part, Record
 
 
 class Category(Record, name="inventory.category", collection="categories", label=("Category", "产品类别")):
@@ -36,8 +36,8 @@ class Product(
 
     name = f.Text(required=True, filter=True, sort=True, search=10, label=("Name", "名称"))
     sku = f.Code(filter=True, sort=True, search=10, label=("SKU", "货号"))
-    category_id = f.Ref("inventory.category", filter=True, label=("Category", "类别"))
-    supplier_id = f.Ref("inventory.supplier", filter=True, label=("Supplier", "供应商"))
+    category_id = f.Ref("inventory.category", on_delete="restrict", filter=True, label=("Category", "类别"))
+    supplier_id = f.Ref("inventory.supplier", on_delete="restrict", filter=True, label=("Supplier", "供应商"))
     unit = f.Text(max=100, label=("Unit", "单位"))
     price = f.Money(places=6, filter=True, sort=True, label=("Price", "价格"))
     tax_rate = f.Percent(default="0", label=("Tax rate", "税率"))
@@ -59,7 +59,7 @@ class Shipper(Record, name="inventory.shipper", collection="shippers", label=("S
 
 
 class StockLine(Part):
-    product_id = f.Ref("inventory.product", required=True, label=("Product", "产品"))
+    product_id = f.Ref("inventory.product", on_delete="keep", required=True, label=("Product", "产品"))
     quantity = f.Quantity(required=True, above=0, label=("Quantity", "数量"))
 
 
@@ -90,13 +90,17 @@ class StockMove(
         filter=True,
         label=("Kind", "类型"),
     )
-    product_id = f.Ref("inventory.product", required=True, once=True, filter=True, label=("Product", "产品"))
-    warehouse_id = f.Ref("inventory.warehouse", once=True, filter=True, label=("Warehouse", "仓库"))
-    to_warehouse_id = f.Ref("inventory.warehouse", once=True, label=("To warehouse", "调入仓库"))
+    product_id = f.Ref(
+        "inventory.product", on_delete="restrict", required=True, once=True, filter=True, label=("Product", "产品")
+    )
+    warehouse_id = f.Ref(
+        "inventory.warehouse", on_delete="restrict", once=True, filter=True, label=("Warehouse", "仓库")
+    )
+    to_warehouse_id = f.Ref("inventory.warehouse", on_delete="restrict", once=True, label=("To warehouse", "调入仓库"))
     quantity = f.Quantity(required=True, once=True, label=("Quantity", "数量"))
     change = f.Quantity(computed=True, label=("Change", "变动"))
     reason = f.Text(max=500, once=True, label=("Reason", "原因"))
-    order_id = f.Ref("sales.order", computed=True, filter=True, label=("Order", "订单"))
+    order_id = f.Ref("sales.order", on_delete="keep", computed=True, filter=True, label=("Order", "订单"))
     cause = f.Text(computed=True, max=120, label=("Cause", "起因"))
 
 
@@ -111,8 +115,10 @@ class StockLevel(
 ):
     """The balance of one product in one warehouse: sums of the ledger and of the active reservations."""
 
-    product_id = f.Ref("inventory.product", computed=True, filter=True, label=("Product", "产品"))
-    warehouse_id = f.Ref("inventory.warehouse", computed=True, filter=True, label=("Warehouse", "仓库"))
+    product_id = f.Ref("inventory.product", on_delete="restrict", computed=True, filter=True, label=("Product", "产品"))
+    warehouse_id = f.Ref(
+        "inventory.warehouse", on_delete="restrict", computed=True, filter=True, label=("Warehouse", "仓库")
+    )
     on_hand = f.Quantity(computed=True, filter=True, label=("On hand", "现有"))
     reserved = f.Quantity(computed=True, filter=True, label=("Reserved", "已预留"))
     available = f.Quantity(computed=True, filter=True, label=("Available", "可用"))
@@ -128,8 +134,10 @@ class Reservation(
 ):
     """Stock held for one order, all lines or none. `released` also marks a cancel that overtook its reserve."""
 
-    order_id = f.Ref("sales.order", computed=True, filter=True, label=("Order", "订单"))
-    warehouse_id = f.Ref("inventory.warehouse", computed=True, filter=True, label=("Warehouse", "仓库"))
+    order_id = f.Ref("sales.order", on_delete="keep", computed=True, filter=True, label=("Order", "订单"))
+    warehouse_id = f.Ref(
+        "inventory.warehouse", on_delete="restrict", computed=True, filter=True, label=("Warehouse", "仓库")
+    )
     lines = f.Parts(StockLine, computed=True, at_most=2_000, label=("Lines", "明细"))
     reason = f.Text(computed=True, max=500, label=("Reason", "原因"))
     status = f.State(
@@ -154,9 +162,11 @@ class Shipment(
 ):
     """Goods that left a warehouse for an order."""
 
-    order_id = f.Ref("sales.order", computed=True, filter=True, label=("Order", "订单"))
-    warehouse_id = f.Ref("inventory.warehouse", computed=True, label=("Warehouse", "仓库"))
-    shipper_id = f.Ref("inventory.shipper", computed=True, filter=True, label=("Shipper", "承运商"))
+    order_id = f.Ref("sales.order", on_delete="keep", computed=True, filter=True, label=("Order", "订单"))
+    warehouse_id = f.Ref("inventory.warehouse", on_delete="restrict", computed=True, label=("Warehouse", "仓库"))
+    shipper_id = f.Ref(
+        "inventory.shipper", on_delete="restrict", computed=True, filter=True, label=("Shipper", "承运商")
+    )
     shipped_at = f.Instant(computed=True, filter=True, sort=True, label=("Shipped at", "发货时间"))
     lines = f.Parts(StockLine, computed=True, at_most=2_000, label=("Lines", "明细"))
     status = f.State(
@@ -168,7 +178,9 @@ class Shipment(
 
 class PurchaseLine(Part):
     id = f.Id()
-    product_id = f.Ref("inventory.product", required=True, label=("Product", "产品"))
+    product_id = f.Ref(
+        "inventory.product", on_delete="restrict", until=("received",), required=True, label=("Product", "产品")
+    )
     quantity = f.Quantity(required=True, above=0, label=("Quantity", "数量"))
     unit_price = f.Money(places=6, label=("Unit price", "单价"))
 
@@ -179,11 +191,14 @@ class PurchaseOrder(
     collection="purchase-orders",
     label=("Purchase order", "采购单"),
     number="PO-{year}-{seq:05}",
+    retention=LAW,
 ):
     """Goods ordered from a supplier; receiving it writes the receipts."""
 
-    supplier_id = f.Ref("inventory.supplier", required=True, filter=True, label=("Supplier", "供应商"))
-    warehouse_id = f.Ref("inventory.warehouse", label=("Warehouse", "仓库"))
+    supplier_id = f.Ref(
+        "inventory.supplier", on_delete="restrict", required=True, filter=True, label=("Supplier", "供应商")
+    )
+    warehouse_id = f.Ref("inventory.warehouse", on_delete="restrict", label=("Warehouse", "仓库"))
     ordered_on = f.Date(filter=True, sort=True, label=("Ordered on", "订购日期"))
     lines = f.Parts(PurchaseLine, at_least=1, at_most=2_000, required=True, label=("Lines", "明细"))
     status = f.State(

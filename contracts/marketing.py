@@ -56,23 +56,24 @@ class Lead(
     label=("Lead", "线索"),
     subtitle=("company", "status"),
     merges=True,
+    erases=True,
     likeness={"name": ("person", 4), "company": ("company", 2), "email": ("email", 5), "phone": ("phone", 3)},
 ):
     """A person who may become a customer. Converting makes an account, a contact and an opportunity of it."""
 
     name = f.Text(required=True, filter=True, sort=True, search=10, pii=True, label=("Name", "姓名"))
-    company = f.Text(filter=True, sort=True, search=10, label=("Company", "公司"))
+    company = f.Text(filter=True, sort=True, search=10, pii=True, label=("Company", "公司"))
     title = f.Text(max=100, label=("Title", "职位"))
     email = f.Email(search=6, filter=True, pii=True, label=("E-mail", "邮箱"))
     phone = f.Text(max=40, search=6, pii=True, label=("Phone", "电话"))
     source = f.Text(max=100, filter=True, label=("Source", "来源"))
-    campaign_id = f.Ref("marketing.campaign", filter=True, label=("Campaign", "市场活动"))
+    campaign_id = f.Ref("marketing.campaign", on_delete="restrict", filter=True, label=("Campaign", "市场活动"))
     interest = f.Text(max=2_000, search=1, label=("Interest", "意向"))
     value = f.Money(label=("Expected value", "预计金额"))
     reason = f.Text(max=500, computed=True, label=("Reason", "原因"))
-    account_id = f.Ref("customer.account", computed=True, filter=True, label=("Account", "客户"))
-    contact_id = f.Ref("customer.contact", computed=True, label=("Contact", "联系人"))
-    opportunity_id = f.Ref("sales.opportunity", computed=True, label=("Opportunity", "商机"))
+    account_id = f.Ref("customer.account", on_delete="keep", computed=True, filter=True, label=("Account", "客户"))
+    contact_id = f.Ref("customer.contact", on_delete="keep", computed=True, label=("Contact", "联系人"))
+    opportunity_id = f.Ref("sales.opportunity", on_delete="keep", computed=True, label=("Opportunity", "商机"))
     status = f.State(
         {
             "new": (("New", "新线索"), ("qualified", "disqualified")),
@@ -105,7 +106,7 @@ class PointAccount(
 ):
     """The points of one account: the sum of its entries."""
 
-    account_id = f.Ref("customer.account", computed=True, filter=True, label=("Account", "客户"))
+    account_id = f.Ref("customer.account", on_delete="keep", computed=True, filter=True, label=("Account", "客户"))
     balance = f.Integer(
         computed=True, least=-MOST_POINTS, most=MOST_POINTS, filter=True, sort=True, label=("Balance", "余额")
     )
@@ -122,7 +123,9 @@ class PointEntry(
 ):
     """One entry of the points ledger: earned by a paid order, given back by its opposite, or adjusted by hand."""
 
-    account_id = f.Ref("customer.account", required=True, once=True, filter=True, label=("Account", "客户"))
+    account_id = f.Ref(
+        "customer.account", on_delete="keep", required=True, once=True, filter=True, label=("Account", "客户")
+    )
     points = f.Integer(required=True, once=True, least=-MOST_POINTS, most=MOST_POINTS, label=("Points", "积分"))
     kind = f.Choice(
         {"earned": ("Earned", "获得"), "reversed": ("Given back", "退回"), "adjusted": ("Adjusted", "调整")},
@@ -130,8 +133,8 @@ class PointEntry(
         filter=True,
         label=("Kind", "类型"),
     )
-    order_id = f.Ref("sales.order", computed=True, filter=True, label=("Order", "订单"))
-    reverses_id = f.Ref("marketing.point-entry", computed=True, label=("Opposite of", "冲销"))
+    order_id = f.Ref("sales.order", on_delete="keep", computed=True, filter=True, label=("Order", "订单"))
+    reverses_id = f.Ref("marketing.point-entry", on_delete="keep", computed=True, label=("Opposite of", "冲销"))
     reason = f.Text(max=500, once=True, label=("Reason", "原因"))
 
 

@@ -16,7 +16,7 @@ class Notification(
 ):
     """A message to one user, who is its owner. `about` names the record, `order/<id>`."""
 
-    user_id = f.Ref("identity.user", required=True, once=True, filter=True, label=("To", "接收人"))
+    user_id = f.Ref("identity.user", on_delete="keep", required=True, once=True, filter=True, label=("To", "接收人"))
     title = f.Text(required=True, once=True, max=300, label=("Title", "标题"))
     body = f.Text(max=10_000, once=True, label=("Text", "正文"))
     about = f.Code(max=120, once=True, filter=True, pattern="[a-z-]+/[0-9a-f-]{36}", label=("About", "关于"))
@@ -41,7 +41,9 @@ class Delivery(
     channel = f.Choice({"email": ("E-mail", "邮件")}, computed=True, filter=True, label=("Channel", "渠道"))
     to = f.Text(computed=True, max=254, filter=True, pii=True, label=("To", "收件人"))
     subject = f.Text(computed=True, max=300, label=("Subject", "主题"))
-    notification_id = f.Ref("notify.notification", computed=True, filter=True, label=("Notification", "通知"))
+    notification_id = f.Ref(
+        "notify.notification", on_delete="keep", computed=True, filter=True, label=("Notification", "通知")
+    )
     attempts = f.Integer(computed=True, least=0, label=("Attempts", "尝试次数"))
     error = f.Text(computed=True, max=2_000, label=("Error", "错误"))
     sent_at = f.Instant(computed=True, label=("Sent at", "发送时间"))
@@ -69,7 +71,7 @@ class Following(
     about = f.Code(
         required=True, once=True, max=120, filter=True, pattern="[a-z-]+/[0-9a-f-]{36}", label=("About", "关于")
     )
-    user_id = f.Ref("identity.user", computed=True, filter=True, label=("Follower", "关注者"))
+    user_id = f.Ref("identity.user", on_delete="keep", computed=True, filter=True, label=("Follower", "关注者"))
 
 
 class Webhook(
@@ -94,7 +96,7 @@ class Webhook(
         label=("Event types", "事件类型"),
         help=("Empty: all. `sales.order.*` is one level", "空：全部"),
     )
-    user_id = f.Ref("identity.user", once=True, filter=True, label=("Acts as", "代表用户"))
+    user_id = f.Ref("identity.user", on_delete="keep", once=True, filter=True, label=("Acts as", "代表用户"))
     secret = f.Text(
         computed=True, max=100, label=("Secret", "密钥"), help=("Only in the answer that makes it", "仅创建时返回")
     )
@@ -129,7 +131,7 @@ class WebhookDelivery(
 ):
     """One event on its way to one webhook: at most ten attempts over 75 hours. Kept for 30 days."""
 
-    webhook_id = f.Ref("notify.webhook", computed=True, filter=True, label=("Webhook", "网络钩子"))
+    webhook_id = f.Ref("notify.webhook", on_delete="keep", computed=True, filter=True, label=("Webhook", "网络钩子"))
     event_id = f.Id(computed=True, filter=True, label=("Event", "事件"))
     event_type = f.Code(computed=True, max=120, label=("Event type", "事件类型"))
     subject = f.Code(computed=True, max=120, label=("About", "关于"))

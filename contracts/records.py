@@ -22,6 +22,7 @@ EVERYTHING = frozenset(
         "update",
         "delete",
         "restore",
+        "purge",
         "history",
         "bulk",
         "upsert",
@@ -117,8 +118,8 @@ class Record(Part, metaclass=RecordMeta):
     updated_at = f.Instant(computed=True, label=("Updated at", "更新时间"))
     updated_by = f.Text(computed=True, label=("Updated by", "更新人"))
     deleted_at = f.Instant(computed=True, label=("Deleted at", "删除时间"))
-    owner_id = f.Ref("identity.user", filter=True, label=("Owner", "负责人"))
-    team_id = f.Ref("identity.team", filter=True, label=("Team", "团队"))
+    owner_id = f.Ref("identity.user", on_delete="keep", filter=True, label=("Owner", "负责人"))
+    team_id = f.Ref("identity.team", on_delete="keep", filter=True, label=("Team", "团队"))
     tags = f.Texts(f.Text(max=50, required=True), default=list, filter=True, most=50, label=("Tags", "标签"))
     external_ids = f.StringMap(default=dict, label=("External ids", "外部编号"))
     custom = f.Document(default=dict, label=("Custom fields", "自定义字段"))
@@ -136,8 +137,14 @@ class Record(Part, metaclass=RecordMeta):
     """What twins have in common: field to its kind of likeness (`chassis.likeness`) and its weight."""
     repoints: ClassVar[bool]
     """Whether its references follow a merge. Balances and the entries of their ledgers stay with what they count."""
+    retention: ClassVar[int | None]
+    """How many days a deleted one is kept where the tenant says nothing; None: for ever."""
+    kept_by_law: ClassVar[bool]
+    """Whether nobody may purge it earlier than that."""
 
 
+LAW = 3_650
+"""Days: documents of trade are kept for ten years (§ 257 HGB; 会计档案管理办法 wants ten and more)."""
 STANDARD = tuple(Record._declared_fields)
 
 
@@ -155,18 +162,22 @@ def declare(
     likeness: dict[str, tuple[str, int]] | None = None,
     repoints: bool = True,
     child: bool = False,
+    retention: int | None = 90,
+    erases: bool = False,
 ) -> None:
     """Register a record: `name` is `<service>.<record>`, `collection` its plural in URLs.
 
     `title` is its field shown in lists, `number` the default pattern of its human number: `SO-{year}-{seq:05}`. What
     `merges` can be merged with others of its kind, and un-merged again; `likeness` says by which fields twins are
-    found. A `child` is no collection of its own (`contracts.children`).
+    found. `retention` is how many days deleted ones are kept before they are purged, None: for ever. Of what
+    `erases`, somebody is the person, who can be erased. A `child` is no collection of its own (`contracts.children`).
     """
     if not re.fullmatch(r"[a-z]+\.[a-z]+(-[a-z]+)*", name):
         raise TypeError(f"{name} is not <service>.<record>")
     cls.record_name, cls.collection, cls.record_label = name, collection, label
     cls.service, cls.singular = name.split(".", 1)
     cls.operations, cls.number_pattern, cls.repoints = operations, number, repoints
+    cls.retention, cls.kept_by_law = retention, retention is not None and retention >= LAW
     cls.likeness = likeness or {}
     if merges != bool(likeness) or not cls.likeness.keys() <= cls._declared_fields.keys():
         raise TypeError(f"{name}: what merges, and only that, says by which of its fields twins are found")
@@ -174,6 +185,8 @@ def declare(
         cls.operations = operations | {"merge"}
         merged_into = f.Ref(name, computed=True, on_delete="keep", label=("Merged into", "已并入"))
         cls._declared_fields = {**cls._declared_fields, "merged_into_id": merged_into}
+    if erases:
+        cls.operations |= {"erase"}
     if number:
         number_field = f.Text(max=60, computed=True, filter=True, sort=True, search=10, label=("Number", "编号"))
         cls._declared_fields = {"id": cls._declared_fields["id"], "number": number_field, **cls._declared_fields}
@@ -193,6 +206,10 @@ def declare(
     for operation, verb in (("update", "updated"), ("delete", "deleted"), ("restore", "restored")):
         if operation in operations:
             Event(f"{name}.{verb}", of=cls)
+    if "purge" in operations or child:
+        Event(f"{name}.purged", of=cls, gone=True)
+    if erases:
+        Event(f"{name}.erased", of=cls)
     if merges:
         Event(f"{name}.merged", of=cls)
 
@@ -207,6 +224,8 @@ class Event:
     name: str
     of: type[Record]
     schema_version: int = 1
+    gone: bool = False
+    """Whether the record is no more: its data has nothing but ids, times and owner; every other field is null."""
 
     def __post_init__(self) -> None:
         registry.add_event(self)

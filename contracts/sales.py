@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from contracts import fields as f
-from contracts.records import INSERT_ONLY, READ_ONLY, Address, Ask, Command, Event, Part, Record
+from contracts.records import INSERT_ONLY, LAW, READ_ONLY, Address, Ask, Command, Event, Part, Record
+
+# What has come to its end does not hold the records that it names.
+ENDED = ("completed", "rejected", "cancelled")
+SETTLED = ("paid", "written_off", "reversed")
 
 
 class Stage(Part):
@@ -24,16 +28,23 @@ class Opportunity(
     Record, name="sales.opportunity", collection="opportunities", label=("Opportunity", "商机"), subtitle=("status",)
 ):
     name = f.Text(required=True, filter=True, sort=True, search=10, label=("Name", "名称"))
-    account_id = f.Ref("customer.account", required=True, filter=True, label=("Account", "客户"))
-    contact_id = f.Ref("customer.contact", label=("Contact", "联系人"))
-    pipeline_id = f.Ref("sales.pipeline", filter=True, label=("Pipeline", "销售流程"))
+    account_id = f.Ref(
+        "customer.account",
+        on_delete="cascade",
+        until=("won", "lost"),
+        required=True,
+        filter=True,
+        label=("Account", "客户"),
+    )
+    contact_id = f.Ref("customer.contact", on_delete="keep", label=("Contact", "联系人"))
+    pipeline_id = f.Ref("sales.pipeline", on_delete="restrict", filter=True, label=("Pipeline", "销售流程"))
     stage_id = f.Id(computed=True, label=("Stage", "阶段"))
     stage_name = f.Text(computed=True, filter=True, label=("Stage", "阶段"))
     probability = f.Percent(computed=True, label=("Probability", "概率"))
     value = f.Money(filter=True, sort=True, label=("Value", "金额"))
     expected_on = f.Date(filter=True, sort=True, label=("Expected on", "预计成交"))
     competitor = f.Text(label=("Competitor", "竞争对手"))
-    lead_id = f.Ref("marketing.lead", computed=True, filter=True, label=("From lead", "来源线索"))
+    lead_id = f.Ref("marketing.lead", on_delete="keep", computed=True, filter=True, label=("From lead", "来源线索"))
     lost_reason = f.Text(max=500, computed=True, label=("Lost because", "丢单原因"))
     closed_at = f.Instant(computed=True, label=("Closed at", "关闭时间"))
     status = f.State(
@@ -51,7 +62,7 @@ class OrderLine(Part):
     """One product on an order. `net` = round_half_up(quantity × unit_price × (1 − discount/100)), before tax."""
 
     id = f.Id()
-    product_id = f.Ref("inventory.product", required=True, label=("Product", "产品"))
+    product_id = f.Ref("inventory.product", on_delete="restrict", until=ENDED, required=True, label=("Product", "产品"))
     quantity = f.Quantity(required=True, above=0, label=("Quantity", "数量"))
     unit_price = f.Money(
         places=6, label=("Unit price", "单价"), help=("The product's price if left out", "默认取产品价格")
@@ -76,18 +87,21 @@ class Order(
     number="SO-{year}-{seq:05}",
     title="number",
     subtitle=("account_name", "status"),
+    retention=LAW,
 ):
     """A sales order, which is also the sales contract (销售合同)."""
 
-    account_id = f.Ref("customer.account", required=True, filter=True, label=("Account", "客户"))
-    account_name = f.Text(computed=True, search=3, label=("Account name", "客户名称"))
+    account_id = f.Ref(
+        "customer.account", on_delete="restrict", until=ENDED, required=True, filter=True, label=("Account", "客户")
+    )
+    account_name = f.Text(computed=True, search=3, pii=True, label=("Account name", "客户名称"))
     currency = f.Currency(required=True, filter=True, label=("Currency", "币种"))
     ordered_on = f.Date(required=True, filter=True, sort=True, label=("Ordered on", "订购日期"))
     required_on = f.Date(label=("Required on", "要求日期"))
-    warehouse_id = f.Ref("inventory.warehouse", label=("Warehouse", "仓库"))
-    shipper_id = f.Ref("inventory.shipper", label=("Shipper", "承运商"))
-    ship_to = f.Embedded(Address, label=("Ship to", "收货地址"))
-    ship_name = f.Text(search=1, label=("Ship to name", "收货人"))
+    warehouse_id = f.Ref("inventory.warehouse", on_delete="restrict", until=ENDED, label=("Warehouse", "仓库"))
+    shipper_id = f.Ref("inventory.shipper", on_delete="keep", label=("Shipper", "承运商"))
+    ship_to = f.Embedded(Address, pii=True, label=("Ship to", "收货地址"))
+    ship_name = f.Text(search=1, pii=True, label=("Ship to name", "收货人"))
     lines = f.Parts(OrderLine, at_least=1, at_most=2_000, required=True, label=("Lines", "明细"))
     history = f.Embedded(
         OrderHistory,
@@ -132,8 +146,10 @@ class Receivable(
 ):
     """What an account owes for one order. `open` is the sum of its ledger: opened, paid, written off, reversed."""
 
-    order_id = f.Ref("sales.order", computed=True, filter=True, label=("Order", "订单"))
-    account_id = f.Ref("customer.account", computed=True, filter=True, label=("Account", "客户"))
+    order_id = f.Ref("sales.order", on_delete="restrict", computed=True, filter=True, label=("Order", "订单"))
+    account_id = f.Ref(
+        "customer.account", on_delete="restrict", until=SETTLED, computed=True, filter=True, label=("Account", "客户")
+    )
     amount = f.Money(computed=True, filter=True, sort=True, label=("Amount", "金额"))
     net = f.Money(computed=True, label=("Net of the order", "订单净额"))
     open = f.Money(computed=True, filter=True, sort=True, label=("Open", "未收"))
@@ -156,7 +172,7 @@ class Allocation(Part):
     """Part of a payment that settles one receivable."""
 
     id = f.Id()
-    receivable_id = f.Ref("sales.receivable", required=True, label=("Receivable", "应收款"))
+    receivable_id = f.Ref("sales.receivable", on_delete="restrict", required=True, label=("Receivable", "应收款"))
     amount = f.Money(required=True, label=("Amount", "金额"))
 
 
@@ -171,7 +187,9 @@ class Payment(
 ):
     """Money received. It is never changed; a refund is an entry of its own."""
 
-    account_id = f.Ref("customer.account", required=True, once=True, filter=True, label=("Account", "客户"))
+    account_id = f.Ref(
+        "customer.account", on_delete="keep", required=True, once=True, filter=True, label=("Account", "客户")
+    )
     amount = f.Money(required=True, once=True, filter=True, sort=True, label=("Amount", "金额"))
     received_on = f.Date(required=True, once=True, filter=True, sort=True, label=("Received on", "收款日期"))
     reference = f.Text(once=True, search=5, filter=True, label=("Reference", "参考号"))
@@ -183,7 +201,7 @@ class CreditLine(Part):
     """What is credited of one product, priced as on an order."""
 
     id = f.Id()
-    product_id = f.Ref("inventory.product", required=True, label=("Product", "产品"))
+    product_id = f.Ref("inventory.product", on_delete="keep", required=True, label=("Product", "产品"))
     quantity = f.Quantity(required=True, above=0, label=("Quantity", "数量"))
     unit_price = f.Money(
         places=6, label=("Unit price", "单价"), help=("The product's price if left out", "默认取产品价格")
@@ -209,9 +227,11 @@ class CreditNote(
     It is taken over as settled on `settled_on`: it moves no stock, no receivable and no points.
     """
 
-    account_id = f.Ref("customer.account", required=True, once=True, filter=True, label=("Account", "客户"))
-    account_name = f.Text(computed=True, search=3, label=("Account name", "客户名称"))
-    order_id = f.Ref("sales.order", once=True, filter=True, label=("Order", "订单"))
+    account_id = f.Ref(
+        "customer.account", on_delete="keep", required=True, once=True, filter=True, label=("Account", "客户")
+    )
+    account_name = f.Text(computed=True, search=3, pii=True, label=("Account name", "客户名称"))
+    order_id = f.Ref("sales.order", on_delete="keep", once=True, filter=True, label=("Order", "订单"))
     currency = f.Currency(required=True, once=True, filter=True, label=("Currency", "币种"))
     issued_on = f.Date(required=True, once=True, filter=True, sort=True, label=("Issued on", "开具日期"))
     settled_on = f.Date(required=True, once=True, label=("Settled on", "结清日期"))
@@ -225,7 +245,7 @@ class Target(Record, name="sales.target", collection="targets", label=("Target",
     """What a salesperson is to sell in a period."""
 
     name = f.Text(required=True, filter=True, sort=True, search=3, label=("Name", "名称"))
-    user_id = f.Ref("identity.user", required=True, filter=True, label=("Salesperson", "销售员"))
+    user_id = f.Ref("identity.user", on_delete="keep", required=True, filter=True, label=("Salesperson", "销售员"))
     starts_on = f.Date(required=True, filter=True, sort=True, label=("From", "开始"))
     ends_on = f.Date(required=True, label=("To", "结束"))
     value = f.Money(required=True, label=("Target", "指标"))

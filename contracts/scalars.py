@@ -363,11 +363,22 @@ class State(Choice):
 
 
 class Ref(Field):
-    """A reference to another record by its id. `target` is the record's name; the field is called `<name>_id`."""
+    """A reference to another record by its id. `target` is the record's name; the field is called `<name>_id`.
 
-    def __init__(self, target: str, *, on_delete: str = "restrict", **options: Any) -> None:
+    `on_delete` says what the target's deletion means to who refers to it, whichever service either is in: `restrict`
+    refuses it, `cascade` lets the referring record go with it, `keep` lets the reference stand. Once the referring
+    record's `status` is one of `until`, the reference only stands. Bodies of commands name no policy.
+    """
+
+    def __init__(
+        self, target: str, *, on_delete: str | None = None, until: tuple[str, ...] = (), **options: Any
+    ) -> None:
         super().__init__(**options)
-        self.target, self.on_delete = target, on_delete
+        if on_delete not in (None, "restrict", "cascade", "keep") or (
+            until and on_delete not in ("restrict", "cascade")
+        ):
+            raise TypeError(f"on_delete is restrict, cascade or keep, not {on_delete} until {until}")
+        self.target, self.on_delete, self.until = target, on_delete, until
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         return parse_uuid(value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contracts import fields as f
-from contracts.records import Command, Event, Part, Record
+from contracts.records import LAW, Command, Event, Part, Record
 
 
 class Request(
@@ -33,9 +33,11 @@ class Request(
         filter=True,
         label=("Priority", "优先级"),
     )
-    account_id = f.Ref("customer.account", filter=True, label=("Account", "客户"))
-    contact_id = f.Ref("customer.contact", filter=True, label=("Contact", "联系人"))
-    order_id = f.Ref("sales.order", filter=True, label=("Order", "订单"))
+    account_id = f.Ref(
+        "customer.account", on_delete="restrict", until=("resolved", "closed"), filter=True, label=("Account", "客户")
+    )
+    contact_id = f.Ref("customer.contact", on_delete="keep", filter=True, label=("Contact", "联系人"))
+    order_id = f.Ref("sales.order", on_delete="keep", filter=True, label=("Order", "订单"))
     description = f.Text(max=20_000, search=1, label=("Description", "说明"))
     resolution = f.Text(max=20_000, computed=True, search=1, label=("Resolution", "解决方案"))
     held_since = f.Instant(computed=True, label=("On hold since", "挂起时间"))
@@ -61,9 +63,10 @@ class ServiceContract(
     collection="service-contracts",
     label=("Service contract", "服务合同"),
     number="SC-{year}-{seq:05}",
+    retention=LAW,
 ):
     name = f.Text(required=True, filter=True, sort=True, search=5, label=("Name", "名称"))
-    account_id = f.Ref("customer.account", required=True, filter=True, label=("Account", "客户"))
+    account_id = f.Ref("customer.account", on_delete="restrict", required=True, filter=True, label=("Account", "客户"))
     starts_on = f.Date(required=True, filter=True, sort=True, label=("From", "开始"))
     ends_on = f.Date(filter=True, label=("To", "结束"))
     terms = f.Text(max=20_000, label=("Terms", "条款"))

@@ -7,6 +7,7 @@ from typing import Any
 
 import falcon
 
+from contracts.erasing import Purge, Reasoned
 from contracts.merging import MOST_TWINS
 from contracts.records import Command, Query, Record
 from contracts.registry import Registry
@@ -53,6 +54,9 @@ class Collection:
             ("update", one, "patch", self.update),
             ("delete", one, "delete", self.delete),
             ("restore", one + "/restore", "post", self.restore),
+            ("purge", one + "/purge", "post", self.purge),
+            ("erase", one + "/erase", "post", self.erase),
+            ("erase", one + "/erasure", "get", self.erasure),
             ("history", one + "/history", "get", self.history),
             ("merge", one + "/merge", "post", self.merge),
             ("merge", one + "/unmerge", "post", self.unmerge),
@@ -124,6 +128,22 @@ class Collection:
         parameters.none(req)
         bodies.empty(requests.json_body(req, optional=True))
         self._write(req, resp, "record.restore", params | requests.seen(req), self.root + "/{id}/restore")
+
+    def purge(self, req: falcon.Request, resp: falcon.Response, id: str) -> None:
+        params = self._one(id)
+        parameters.none(req)
+        params |= bodies.checked(Purge(), requests.json_body(req, optional=True))
+        self._write(req, resp, "record.purge", params | requests.seen(req), self.root + "/{id}/purge")
+
+    def erase(self, req: falcon.Request, resp: falcon.Response, id: str) -> None:
+        params = self._one(id)
+        parameters.none(req)
+        params["data"] = bodies.checked(Reasoned(), requests.json_body(req))
+        self._write(req, resp, "record.erase", params | requests.seen(req), self.root + "/{id}/erase")
+
+    def erasure(self, req: falcon.Request, resp: falcon.Response, id: str) -> None:
+        parameters.none(req)
+        self._read(req, resp, "record.erasure", **self._one(id))
 
     def merge(self, req: falcon.Request, resp: falcon.Response, id: str) -> None:
         self._merging(req, resp, id, "merge", bodies.merge(requests.json_body(req)))

@@ -8,7 +8,7 @@ behind it are one transaction that only the lease's holder can commit, so a kill
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -238,6 +238,24 @@ def listing(work: Work, params: JSON, *, everybody: bool = False) -> JSON:
 def forget(connection: Any, now: dt.datetime) -> None:
     """Let go of jobs that ended thirty days ago; their files go with the next sweep of the blobs."""
     connection.exec_driver_sql("DELETE FROM jobs WHERE ended_at < %s", (now - dt.timedelta(days=KEPT_DAYS),))
+
+
+def let_go(work: Work, records: Sequence[str]) -> int:
+    """Let go of everything that ended jobs of these records have of their content: files, rows, samples, where an
+    import's file lies. Returns of how many jobs."""
+    rows = work.sql(
+        "UPDATE jobs SET files = '{}', cursor = NULL, error = NULL, params = params - 'blob',"
+        " result = result - 'sample'"
+        " WHERE tenant_id = %s AND record = ANY(%s) AND ended_at IS NOT NULL"
+        " AND (files <> '{}' OR result ? 'sample' OR params ? 'blob') RETURNING id",
+        (work.tenant, list(records)),
+    ).all()
+    ids = [row.id for row in rows]
+    work.later("DELETE FROM import_rows WHERE tenant_id = %s AND job_id = ANY(%s::uuid[])", (work.tenant, ids))
+    work.later(
+        "DELETE FROM blob_holds WHERE tenant_id = %s AND holder = ANY(%s)", (work.tenant, [f"job:{one}" for one in ids])
+    )
+    return len(ids)
 
 
 def as_json(value: Any) -> str | None:

@@ -150,6 +150,11 @@ class Keeping(Rules[S]):
             rule(entity, work)
         return self._save(work, entity, f"{self.name}.updated", check=False)
 
+    def write_as_is(self, work: Work, entity: S, kind: str) -> bool:
+        """Write what differs under an event of this type, without computing or checking anything: for what was decided
+        elsewhere."""
+        return self._save(work, entity, kind, check=False)
+
     def _save(self, work: Work, entity: S, kind: str, *, check: bool) -> bool:
         assert entity.was is not None
         before, after = entity.was, entity.wire()

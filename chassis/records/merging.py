@@ -108,10 +108,10 @@ def _may_delete(work: Work, store: Store[Any], entity: Stored) -> None:
         raise forbidden("delete", f"this {store.record.singular}")
 
 
-def refuse_under_way(work: Work, store: Store[Any], record_id: str) -> None:
+def refuse_under_way(work: Work, store: Store[Any], *record_ids: str) -> None:
     """A record whose merge is still leading references over stays where it is."""
     if "merge" in store.record.operations:
-        _none_under_way(work, store, [record_id])
+        _none_under_way(work, store, record_ids)
 
 
 def _none_under_way(work: Work, store: Store[Any], ids: Sequence[str]) -> None:

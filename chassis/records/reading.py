@@ -13,6 +13,8 @@ from chassis.records import external
 from chassis.records.filters import refuse_unknown
 from contracts import fields as f
 from contracts.custom import PREFIX
+from contracts.records import Record
+from contracts.registry import registry
 
 if TYPE_CHECKING:
     from chassis.database import Work
@@ -35,8 +37,8 @@ def shape(work: Work, store: Store[Any], documents: list[JSON], params: JSON) ->
 
 def expand(work: Work, store: Store[Any], documents: list[JSON], names: list[str]) -> list[JSON]:
     """Add `<name>` beside `<name>_id`, and `custom.<name>` for a custom reference: the record itself within the
-    service, its copied fields across services. What the principal may not read, and what is deleted,
-    is null.
+    service, its copied fields across services. What the principal may not read is null; of what is deleted there is the
+    title, and `deleted`.
     """
     for name in names:
         target = _target(work, store, name)
@@ -74,21 +76,35 @@ def by_id(work: Work, target: str, ids: set[str]) -> dict[Any, JSON]:
     other = work.service.stores.get(target)
     if other is not None:
         rows = work.sql(
-            f"{other.select} WHERE tenant_id = %s AND id = ANY(%s::uuid[]) AND deleted_at IS NULL",
+            f"{other.select} WHERE tenant_id = %s AND id = ANY(%s::uuid[])",
             (work.tenant, list(ids)),
         )
         documents = [other.stored.wire_of_row(row) for row in rows]
-        return {document["id"]: other.shown(work, document) for document in documents if other.readable(work, document)}
+        return {
+            document["id"]: _or_tombstone(other.record, other.shown(work, document), document["deleted_at"] is not None)
+            for document in documents
+            if other.readable(work, document)
+        }
     copies = work.sql(
-        "SELECT id, data FROM copies WHERE tenant_id = %s AND record = %s AND id = ANY(%s::uuid[]) AND NOT deleted",
+        "SELECT id, deleted, data FROM copies WHERE tenant_id = %s AND record = %s AND id = ANY(%s::uuid[])",
         (work.tenant, target, list(ids)),
     )
     granted = scope(work.context, target, "read")
     return {
-        row.id: mask(work.context, target, {"id": row.id, **row.data})
+        row.id: _or_tombstone(
+            registry.records[target], mask(work.context, target, {"id": row.id, **row.data}), row.deleted
+        )
         for row in copies
         if covers(work.context, granted, row.data.get("owner_id"), row.data.get("team_id"))
     }
+
+
+def _or_tombstone(record: type[Record], document: JSON, deleted: bool) -> JSON:
+    """Of a deleted record only what it was called: a reference that was kept still says to whom it led."""
+    if not deleted:
+        return document
+    named = {record.title_field: document[record.title_field]} if record.title_field in document else {}
+    return {"id": document["id"], **named, "deleted": True}
 
 
 def history(work: Work, store: Store[Any], params: JSON) -> JSON:
@@ -140,7 +156,16 @@ def _differences(changed: list[str], before: JSON, after: JSON) -> Iterator[tupl
 
 def _readable_today(work: Work, store: Store[Any], record_id: str) -> None:
     row = work.sql(f"{store.select} WHERE tenant_id = %s AND id = %s", (work.tenant, record_id)).first()
-    if row is None or not store.readable(work, store.stored.wire_of_row(row)):
+    if row is not None:
+        document = store.stored.wire_of_row(row)
+    else:
+        # Of a purged record its last version still says whose it was.
+        document = work.sql(
+            "SELECT snapshot FROM changes WHERE tenant_id = %s AND record_id = %s AND record = %s"
+            " ORDER BY version DESC LIMIT 1",
+            (work.tenant, record_id, store.name),
+        ).scalar()
+    if document is None or not store.readable(work, document):
         raise not_found(store.record.singular)
 
 

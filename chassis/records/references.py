@@ -9,11 +9,10 @@ import orjson
 from sqlalchemy import Boolean, Column, Index, Integer, MetaData, Table, Text, Uuid
 from sqlalchemy.dialects.postgresql import JSONB
 
-from chassis.errors import conflict, invalid
-from chassis.records import survivors
+from chassis.errors import invalid
+from chassis.records import holding, survivors
 from chassis.text import fold
 from contracts import fields as f
-from contracts import merging
 from contracts.records import Record
 from contracts.registry import registry
 
@@ -23,6 +22,10 @@ if TYPE_CHECKING:
 
 JSON = dict[str, Any]
 LONGEST_KEY = 400
+_COPY = (
+    "SELECT c.record, c.id, c.deleted, c.data, h.hold_id FROM copies AS c LEFT JOIN held_records AS h"
+    " ON h.tenant_id = c.tenant_id AND h.record = c.record AND h.id = c.id"
+)
 
 
 def define(metadata: MetaData) -> None:
@@ -101,11 +104,11 @@ def copy_of(work: Work, record: str, record_id: str, *, lock: bool = False) -> J
     """
     if not lock and (record, record_id) in work.copies:
         return work.copies[record, record_id]
-    if merging.merges(record):
+    if survivors.fenced(record):
         survivors.fence(work)
-    sql = "SELECT deleted, data FROM copies WHERE tenant_id = %s AND record = %s AND id = %s"
+    sql = f"{_COPY} WHERE c.tenant_id = %s AND c.record = %s AND c.id = %s"
     if lock:
-        sql += " FOR UPDATE"
+        sql += " FOR UPDATE OF c"
     row = work.sql(sql, (work.tenant, record, record_id)).first()
     if row is None:
         found = work.service.fetch(work, record, record_id)
@@ -114,8 +117,14 @@ def copy_of(work: Work, record: str, record_id: str, *, lock: bool = False) -> J
         store(work, record, found, work.service.copies[record])
         row = work.sql(sql, (work.tenant, record, record_id)).first()
         assert row is not None
-    work.copies[record, record_id] = None if row.deleted else row.data
+    _know(work, record, record_id, row)
     return work.copies[record, record_id]
+
+
+def _know(work: Work, record: str, record_id: str, row: Any) -> None:
+    work.copies[record, record_id] = None if row.deleted else row.data
+    if row.hold_id is not None:
+        work.held[record, record_id] = row.hold_id
 
 
 def look_ahead(work: Work, entities: Sequence[Stored]) -> None:
@@ -133,12 +142,11 @@ def look_ahead(work: Work, entities: Sequence[Stored]) -> None:
     survivors.fence(work)
     records, ids = zip(*wanted, strict=True)
     rows = work.sql(
-        "SELECT record, id, deleted, data FROM copies WHERE tenant_id = %s"
-        " AND (record, id) IN (SELECT * FROM unnest(%s::text[], %s::uuid[]))",
+        f"{_COPY} WHERE c.tenant_id = %s AND (c.record, c.id) IN (SELECT * FROM unnest(%s::text[], %s::uuid[]))",
         (work.tenant, list(records), list(ids)),
     )
     for row in rows:
-        work.copies[row.record, row.id] = None if row.deleted else row.data
+        _know(work, row.record, row.id, row)
 
 
 def check(work: Work, record: type[Record], entities: Sequence[tuple[Stored, JSON | None]]) -> None:
@@ -159,7 +167,8 @@ def check(work: Work, record: type[Record], entities: Sequence[tuple[Stored, JSO
                     continue
                 if before is not None and value in _before(before, name, path):
                     continue
-                if copy_of(work, target, value) is None and not follows:
+                known = copy_of(work, target, value) is not None
+                if not follows and not (known and holding.is_free(work, target, value)):
                     raise invalid({where: "There is no such record."}, code="unknown_reference")
 
 
@@ -180,8 +189,10 @@ def _check_inward(work: Work, record: type[Record], entities: Sequence[tuple[Sto
         if not wanted:
             continue
         table = target.collection.replace("-", "_")
+        # Who deletes it holds its row for himself until he has committed; whoever comes first holds it against him.
+        lock = " ORDER BY id FOR KEY SHARE" if "delete" in target.operations else ""
         found = work.sql(
-            f'SELECT id FROM "{table}" WHERE tenant_id = %s AND id = ANY(%s::uuid[]) AND deleted_at IS NULL',
+            f'SELECT id FROM "{table}" WHERE tenant_id = %s AND id = ANY(%s::uuid[]) AND deleted_at IS NULL{lock}',
             (work.tenant, list(wanted)),
         )
         if len(found.all()) < len(wanted):
@@ -227,24 +238,3 @@ def exists(work: Work, target: str, record_id: str) -> bool:
     if own is not None:
         return own.find(work, record_id) is not None
     return target not in work.service.copies or copy_of(work, target, record_id) is not None
-
-
-def refuse_if_referenced(work: Work, record: type[Record], record_id: str) -> None:
-    """Deleting a record that living records of this service refer to is 409, where the reference says `restrict`."""
-    for other in registry.records.values():
-        if other.service != record.service:
-            continue
-        for name, field in other.declared().items():
-            if isinstance(field, f.Ref) and field.target == record.record_name and field.on_delete == "restrict":
-                table = other.collection.replace("-", "_")
-                row = work.sql(
-                    f'SELECT id FROM "{table}" WHERE tenant_id = %s AND "{name}" = %s AND deleted_at IS NULL LIMIT 1',
-                    (work.tenant, record_id),
-                ).first()
-                if row is not None:
-                    raise conflict(
-                        "referenced",
-                        f"A {other.singular} refers to this {record.singular}.",
-                        by=other.singular,
-                        id=row[0],
-                    )

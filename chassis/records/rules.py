@@ -26,6 +26,8 @@ class Rules(Generic[S]):
         self._after: list[Callable[[S, Work], None]] = []
         self._repointed: list[Callable[[S, Work], None]] = []
         self.merging: list[Callable[[S, Sequence[S], str, Work], None]] = []
+        self.erasing: list[Callable[[S, Work], None]] = []
+        self.purging: list[Callable[[S, Work], None]] = []
         self.unmerging: list[Callable[[S, Sequence[S], str, Work], None]] = []
         self.commands: dict[str, tuple[Command, Callable[..., Any]]] = {}
 
@@ -66,6 +68,16 @@ class Rules(Generic[S]):
     def unmerges(self, rule: Callable[[S, Sequence[S], str, Work], None]) -> Callable[..., None]:
         """The opposite of `merges`."""
         self.unmerging.append(rule)
+        return rule
+
+    def purges(self, rule: Callable[[S, Work], None]) -> Callable[[S, Work], None]:
+        """Run before a deleted record goes for good: what other tables of the service have of it."""
+        self.purging.append(rule)
+        return rule
+
+    def erases(self, rule: Callable[[S, Work], None]) -> Callable[[S, Work], None]:
+        """Run before the person behind a record is erased, with the record as it was; refuses by raising."""
+        self.erasing.append(rule)
         return rule
 
     def command(self, contract: Command) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

@@ -13,7 +13,7 @@ from marshmallow import ValidationError
 from chassis.database import Work
 from chassis.errors import conflict, forbidden, from_validation, invalid, not_found
 from chassis.permissions import covers, mask, read_only, scope
-from chassis.records import custom, external, merging, patching, references, survivors
+from chassis.records import custom, deleting, external, merging, patching, purging, references, survivors
 from chassis.records.keeping import Keeping
 from chassis.records.stored import Stored
 from contracts.records import Command, Event
@@ -149,30 +149,42 @@ class Store(Keeping[S]):
             raise forbidden("update", f"the owner of this {self.record.singular}")
 
     def delete(self, work: Work, record_id: str, if_match: str | None = None) -> S:
-        """Soft delete. Records that others of this service refer to stay, where the reference says `restrict`."""
+        """Soft delete, with what the policies of references say of others (`chassis.records.deleting`)."""
         entity = self.allowed(work, record_id, "delete")
         for rule in self.guarding:
             rule(entity, work)
         patching.check_version(work, entity, if_match, None)
         merging.refuse_under_way(work, self, record_id)
-        references.refuse_if_referenced(work, self.record, record_id)
-        self.remove(work, entity)
+        deleting.delete(work, self, entity)
         return entity
 
-    def remove(self, work: Work, entity: S) -> None:
-        """Soft delete for rules. Its external ids are free for others."""
+    def remove(self, work: Work, entity: S, *, alone: bool = True) -> None:
+        """Soft delete for rules. Its external ids are free for others. What does not go `alone` is purged with what it
+        went with."""
         entity.deleted_at = work.now  # type: ignore[attr-defined]
-        external.remove(work, self.name, entity)
+        if entity.__dict__["external_ids"]:
+            external.remove(work, self.name, entity)
         self.save(work, entity, event=f"{self.name}.deleted")
+        if alone:
+            purging.schedule(work, self, entity)
+
+    def revive(self, work: Work, entity: S) -> None:
+        """Take a soft delete back, for rules."""
+        entity.deleted_at = None  # type: ignore[attr-defined]
+        external.add(work, self.name, [entity])
+        self.save(work, entity, event=f"{self.name}.restored")
+        purging.unschedule(work, self, entity)
+
+    def check_version(self, work: Work, entity: S, if_match: str | None) -> None:
+        """Raise 412 where the principal has seen another version of a locked record."""
+        patching.check_version(work, entity, if_match, None)
 
     def restore(self, work: Work, record_id: str, if_match: str | None = None) -> S:
         entity = self.allowed(work, record_id, "delete", deleted=True)
         patching.check_version(work, entity, if_match, None)
         if entity.deleted_at is None:
             raise conflict("not_deleted", f"This {self.record.singular} is not deleted.")
-        entity.deleted_at = None  # type: ignore[attr-defined]
-        external.add(work, self.name, [entity])
-        self.save(work, entity, event=f"{self.name}.restored")
+        deleting.restore(work, self, entity)
         return entity
 
     def run(

@@ -272,6 +272,9 @@ def _references(cls: type[Stored]) -> list[ForeignKeyConstraint]:
             isinstance(field, f.Ref)
             and field.target in registry.records
             and mapping.name not in ("owner_id", "team_id")
+            # What is only kept may outlive its record.
+            and field.on_delete in ("restrict", "cascade")
+            and not field.until
         ):
             target = registry.records[field.target]
             if target.service == cls.record.service:

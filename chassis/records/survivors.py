@@ -18,7 +18,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import DateTime
 
 from chassis.errors import Problem, not_found
-from contracts import merging
+from contracts import deleting, merging
 from contracts.merging import Place
 from contracts.records import Record
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 JSON = dict[str, Any]
 LED = ("event:", "saga:")
-FOLLOWING = (*LED, "merge:")
+FOLLOWING = (*LED, "merge:", "delete:", "restore:", "erase:")
 """Causes that were accepted already: what they write must succeed."""
 
 
@@ -141,6 +141,28 @@ def places(record: type[Record]) -> tuple[Place, ...]:
     return tuple(merging.places(record))
 
 
+def fenced(target: str) -> bool:
+    """Whether who adds a reference to such a record shares the fence: its merges and deletions hold it alone."""
+    return merging.merges(target) or bool(deleting.asked(target))
+
+
+@cache
+def fenced_places(record: type[Record]) -> tuple[Place, ...]:
+    """Places whose new values are fenced: of records that merge, or that are not deleted before others were asked."""
+    known = {(place.name, place.target) for place in places(record)}
+    return (
+        *places(record),
+        *(
+            Place(tie.name, tie.target, tie.kind, tie.inner)
+            for tie in deleting.ties_of(record)
+            if (tie.name, tie.target) not in known
+            and tie.name != "merged_into_id"
+            and tie.policy == "restrict"
+            and deleting.asked(tie.target)
+        ),
+    )
+
+
 def settle(work: Work, record: type[Record], entities: Sequence[Stored]) -> None:
     """Before these records are checked and written: fence their new references, and lead merged ones to the survivor.
 
@@ -148,7 +170,7 @@ def settle(work: Work, record: type[Record], entities: Sequence[Stored]) -> None
     led is noted with the merge, so that un-merging brings it back like what was there before.
     """
     wanted: dict[str, set[str]] = {}
-    for place in places(record):
+    for place in fenced_places(record):
         for entity in entities:
             before = place.values_of(entity.was) if entity.was else set()
             wanted.setdefault(place.target, set()).update(set(place.values(entity)) - before)
@@ -158,7 +180,7 @@ def settle(work: Work, record: type[Record], entities: Sequence[Stored]) -> None
     if not work.context.cause.startswith(LED):
         return
     for target, ids in wanted.items():
-        moved = into(work, target, ids) if ids else {}
+        moved = into(work, target, ids) if ids and merging.merges(target) else {}
         if moved:
             for entity in entities:
                 _lead(work, record, entity, target, moved)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from chassis.errors import Problem, invalid, not_found
 from chassis.permissions import scope
-from chassis.records import external, references, survivors
+from chassis.records import deleting, external, holding, references, survivors
 from contracts.values import is_uuid
 
 if TYPE_CHECKING:
@@ -70,22 +70,31 @@ def bulk(work: Work, store: Store[Any], items: Any, *, atomic: bool) -> JSON:
         raise invalid({"items": f"Must be a list of 1 to {MOST} writes."})
     results: list[JSON] = []
     failed = False
-    for index, item in enumerate(items):
-        if not isinstance(item, dict):
-            raise invalid({f"items.{index}": "Must be an object."})
-        result: JSON = {"ref": item.get("ref")}
-        try:
-            with nullcontext() if atomic else work.savepoint():
-                result |= _one(work, store, item)
-        except Problem as problem:
-            if atomic:
-                errors = [{**error, "field": f"items.{index}.{error['field']}"} for error in problem.errors]
-                raise Problem(
-                    problem.status, problem.code, f"items.{index}: {problem.detail}", errors=errors, extra=problem.extra
-                ) from None
-            failed = True
-            result |= {"status": problem.status, "error": problem.document()}
-        results.append(result)
+    going = [str(item.get("id")) for item in items if isinstance(item, dict) and item.get("op") == "delete"]
+    deleting.prepare(work, store, [one for one in going if is_uuid(one)])
+    try:
+        for index, item in enumerate(items):
+            if not isinstance(item, dict):
+                raise invalid({f"items.{index}": "Must be an object."})
+            result: JSON = {"ref": item.get("ref")}
+            try:
+                with nullcontext() if atomic else work.savepoint():
+                    result |= _one(work, store, item)
+            except Problem as problem:
+                if atomic:
+                    errors = [{**error, "field": f"items.{index}.{error['field']}"} for error in problem.errors]
+                    raise Problem(
+                        problem.status,
+                        problem.code,
+                        f"items.{index}: {problem.detail}",
+                        errors=errors,
+                        extra=problem.extra,
+                    ) from None
+                failed = True
+                result |= {"status": problem.status, "error": problem.document()}
+            results.append(result)
+    finally:
+        holding.release(work)
     return {"items": results, "failed": failed}
 
 

@@ -320,7 +320,7 @@ def test_a_custom_reference_is_expanded_for_who_may_read_what_it_names(suite: An
         store.change(work, child["id"], lambda one: setattr(one, "owner_id", mine.user_id))
     assert expanded(context=mine) is None
     suite.call("customer", "record.delete", {"record": ACCOUNT, "id": parent["id"]})
-    assert expanded() is None
+    assert expanded() == {"id": parent["id"], "name": parent["name"], "deleted": True}
 
 
 def test_without_custom_fields_a_write_asks_for_nothing_more(suite: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -159,6 +159,7 @@ def _further(suite: Any) -> dict[str, tuple[Any, str]]:
     winner, loser = (suite.create(ACCOUNT, {"name": name})["id"] for name in ("Gamma", "Gama"))
     suite.call("customer", "record.merge", {"record": ACCOUNT, "id": winner, "data": {"losers": [loser]}})
     suite.settle()
+    person = suite.create("customer.contact", {"name": "Ann"})["id"]
     blob = suite.blobs.of("customer", suite.tenant).put(io.BytesIO(b"name\nBeta\n"))
     record = {"record": ACCOUNT}
     preview = suite.call("customer", "record.bulk_job", {**record, "action": "update", "patch": {"notes": "x"}, "all": True})  # fmt: skip  # noqa: E501
@@ -176,6 +177,7 @@ def _further(suite: Any) -> dict[str, tuple[Any, str]]:
         "job.undo": ({"id": done}, "jobs"),
         "record.merge": ({**record, "id": one, "data": {"losers": [twin]}}, "merges"),
         "record.unmerge": ({**record, "id": winner, "data": {}}, "sagas"),
+        "record.erase": ({"record": "customer.contact", "id": person, "data": {"reason": "asked"}}, "erasures"),
         "import.save_mapping": ({**record, "name": "old", "mapping": {"columns": {}}}, "import_mappings"),
         **_beside(suite, one),
     }
@@ -198,9 +200,9 @@ def _beside(suite: Any, account: str) -> dict[str, tuple[Any, str]]:
 
 
 # Whatever is asked twice of these finds nothing more to do: they say what a thing shall be.
-SAYING = {"import.delete_mapping", "job.cancel", "admin.replay", "admin.discard", "admin.replay_chosen", "admin.push", "admin.compensate"}  # fmt: skip  # noqa: E501
+SAYING = {"record.purge", "record.hold", "record.let_go", "record.settled", "import.delete_mapping", "job.cancel", "admin.replay", "admin.discard", "admin.replay_chosen", "admin.push", "admin.compensate"}  # fmt: skip  # noqa: E501
 FIRST = ("create", "update", "delete", "restore", "command", "upsert", "bulk")
-FURTHER = ("record.export", "record.import", "record.bulk_job", "job.run", "job.undo", "record.merge", "record.unmerge", "import.save_mapping", "child.create", "child.update", "child.delete", "child.restore", "child.attach")  # fmt: skip  # noqa: E501
+FURTHER = ("record.export", "record.import", "record.bulk_job", "job.run", "job.undo", "record.merge", "record.unmerge", "record.erase", "import.save_mapping", "child.create", "child.update", "child.delete", "child.restore", "child.attach")  # fmt: skip  # noqa: E501
 
 
 @pytest.mark.parametrize("method", FURTHER)

@@ -106,12 +106,15 @@ class TestReferences:
             suite.create("sales.opportunity", {"name": "Deal", "account_id": new_id()})
         account = suite.create(ACCOUNT, {"name": "Alpha"})
         deal = suite.create("sales.opportunity", {"name": "Deal", "account_id": account["id"]})
-        assert deal["account_id"] == account["id"]
+        won = suite.create("sales.opportunity", {"name": "Old deal", "account_id": account["id"]})
+        suite.run("sales.opportunity", won["id"], "win")
         suite.call("customer", "record.delete", {"record": ACCOUNT, "id": account["id"]})
         suite.settle()
         with refused(422, "unknown_reference", "account_id"):
             suite.create("sales.opportunity", {"name": "Deal", "account_id": account["id"]})
-        assert suite.update("sales.opportunity", deal["id"], {"name": "Old deal"})["version"] == 2
+        with refused(404, "not_found"):
+            suite.get("sales.opportunity", deal["id"])
+        assert suite.get("sales.opportunity", won["id"])["account_id"] == account["id"]
 
     @pytest.mark.parametrize("record_id", ["x", "", None, 5, "0199a1b2"])
     def test_what_is_no_id_is_not_found(self, suite: Any, record_id: Any) -> None:

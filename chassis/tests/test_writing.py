@@ -285,12 +285,13 @@ class TestDeleting:
         }
 
     def test_a_record_that_others_refer_to_stays(self, suite: Any) -> None:
-        made = suite.create(ACCOUNT, {"name": "Alpha"})
-        contact = suite.create(CONTACT, {"name": "Ann", "account_id": made["id"]})
+        made = suite.create("customer.group", {"name": "Europe"})
+        below = suite.create("customer.group", {"name": "Germany", "parent_id": made["id"]})
+        top, child = ({"record": "customer.group", "id": one["id"]} for one in (made, below))
         with refused(409, "referenced"):
-            _call(suite, "delete", made["id"])
-        suite.call("customer", "record.delete", {"record": CONTACT, "id": contact["id"]})
-        _call(suite, "delete", made["id"])
+            suite.call("customer", "record.delete", top)
+        suite.call("customer", "record.delete", child)
+        suite.call("customer", "record.delete", top)
 
     def test_the_past_can_be_read_at_any_instant(self, suite: Any) -> None:
         before = suite.clock.now()

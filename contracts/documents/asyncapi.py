@@ -9,7 +9,7 @@ import re
 from typing import Any
 
 from contracts import fields as f
-from contracts.documents.schemas import Schemas, expandable
+from contracts.documents.schemas import Schemas, expandable, nullable
 from contracts.records import Event, Record
 from contracts.registry import Registry
 
@@ -75,7 +75,7 @@ def event_schemas(registry: Registry) -> dict[str, JSON]:
     found = {}
     for name, event in registry.events.items():
         schemas = Schemas(registry, ref="#/$defs/")
-        body = event_data(event.of, schemas)
+        body = event_data(event.of, schemas, gone=event.gone)
         schema: JSON = {"$schema": DIALECT, "$id": f"/events/{data_schema_name(event)}", "title": name, **body}
         if schemas.components:
             schema["$defs"] = dict(sorted(schemas.components.items()))
@@ -83,10 +83,15 @@ def event_schemas(registry: Registry) -> dict[str, JSON]:
     return found
 
 
-def event_data(record: type[Record], schemas: Schemas) -> JSON:
-    """A record's reply schema with what changed and what was there before."""
+def event_data(record: type[Record], schemas: Schemas, *, gone: bool = False) -> JSON:
+    """A record's reply schema with what changed and what was there before; of one that is `gone` all may be null."""
     schema = schemas.record_reply(record)
     properties = {name: value for name, value in schema["properties"].items() if name not in expandable(record)}
+    if gone:
+        properties = {
+            name: value if name in ("id", "version") or _may_be_null(value) else nullable(value)
+            for name, value in properties.items()
+        }
     properties["changed"] = {
         "type": "array",
         "items": {"type": "string"},
@@ -94,6 +99,11 @@ def event_data(record: type[Record], schemas: Schemas) -> JSON:
     }
     properties["previous"] = {"type": "object", "description": "The values before, by the names in `changed`."}
     return {**schema, "required": [*schema["required"], "changed", "previous"], "properties": properties}
+
+
+def _may_be_null(schema: JSON) -> bool:
+    kinds = [schema.get("type"), *(one.get("type") for one in schema.get("anyOf", ()))]
+    return any("null" in kind if isinstance(kind, list) else kind == "null" for kind in kinds if kind)
 
 
 def envelope() -> JSON:
@@ -124,8 +134,8 @@ def envelope() -> JSON:
 
 def _message(event: Event, schemas: Schemas) -> JSON:
     record = event.of
-    name = f"{schemas.name(record)}Data"
-    data = schemas.reference(name, lambda: event_data(record, schemas))
+    name = f"{schemas.name(record)}{'Gone' if event.gone else 'Data'}"
+    data = schemas.reference(name, lambda: event_data(record, schemas, gone=event.gone))
     specific: JSON = {
         "type": "object",
         "properties": {

@@ -6,7 +6,8 @@ from typing import Any
 
 from contracts import fields as f
 from contracts.documents.answers import ref
-from contracts.documents.schemas import page
+from contracts.documents.schemas import nullable, page
+from contracts.erasing import Purge, Reasoned
 from contracts.periods import PATTERN as PERIOD
 
 JSON = dict[str, Any]
@@ -143,6 +144,30 @@ COMPONENTS: dict[str, JSON] = {
         closed=True,
     ),
     "UnmergeRequest": _thing({}, {"merge_id": UUID}, closed=True),
+    "PurgeRequest": _thing({}, {"reason": nullable(Purge.declared()["reason"].json_schema())}, closed=True),
+    "EraseRequest": _thing({"reason": Reasoned.declared()["reason"].json_schema()}, closed=True),
+    "Erasure": _thing(
+        {
+            "erasure_id": UUID,
+            "collection": TEXT,
+            "id": UUID,
+            "version": WHOLE,
+            "state": {**TEXT, "description": "erasing or erased"},
+            "reason": TEXT,
+            "asked_by": TEXT,
+            "asked_at": INSTANT,
+            "ended_at": MAYBE_INSTANT,
+            "stores": _list_of(
+                _thing(
+                    {
+                        "store": TEXT,
+                        "erased": {**MAP, "description": "How many of what."},
+                        "kept": {**MAP, "description": "What was kept, and why."},
+                    }
+                )
+            ),
+        }
+    ),
     "MergeAccepted": _thing({"merge_id": UUID}),
     "Merges": page(
         _thing(

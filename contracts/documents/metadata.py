@@ -84,6 +84,7 @@ def collection_metadata(
         "search": {"type": record.singular, "facets": counted} if search.is_searched(record) else None,
         "queries": [query.path for query in declared.queries_of(record)],
         "import": _importable(record, hidden, read_only) if "import" in record.operations else None,
+        "retention": _retention(record),
         "export": {"formats": list(EXPORT_FORMATS)} if "export" in record.operations else None,
         "access": dict(context_actions),
     }
@@ -137,6 +138,13 @@ def _number(record: type[Record], rule: JSON | None) -> JSON | None:
     return {name: known[name] for name in ("pattern", "scope", "gaps")}
 
 
+def _retention(record: type[Record]) -> JSON | None:
+    """How long deleted ones are kept where the tenant has no rule of its own: days, null for ever."""
+    if "purge" not in record.operations:
+        return None
+    return {"days": record.retention, "by_law": record.kept_by_law}
+
+
 def _importable(record: type[Record], hidden: Collection[str], read_only: Collection[str]) -> JSON:
     """The columns that an import fills; a header may be the name or either label."""
     columns = []
@@ -173,6 +181,7 @@ def field_metadata(name: str, field: f.Field) -> JSON:
         described["target"] = field.target
         described["target_collection"] = collection_of(field.target)
         described["lookup"] = _lookup(field.target)
+        described["on_delete"] = {"policy": field.on_delete, "until": list(field.until)} if field.on_delete else None
         described["expand"] = name.removesuffix("_id") if name.endswith("_id") else None
     if isinstance(field, (f.Parts, f.Embedded)):
         described["fields"] = _part_fields(field.part)

@@ -50,6 +50,10 @@ class Collection:
             self._delete()
         if "restore" in operations:
             self._restore()
+        if "purge" in operations:
+            self._purge()
+        if "erase" in operations:
+            self._erasing()
         if "history" in operations:
             self._history()
         if "merge" in operations:
@@ -176,6 +180,38 @@ class Collection:
             parameters=p.shared("Id", "IfMatch", "IdempotencyKey"),
             requestBody=json(ref("Nothing"), required=False),
         )
+
+    def _purge(self) -> None:
+        self._add(
+            f"{self.one}/purge",
+            "post",
+            "purge",
+            f"Purge what is deleted: {self.label}",
+            {"204": {"description": "Gone for good, with what was personal in its history."}},
+            (*WRITING, 404, 412),
+            description="For administrators. Refused with 409 and codes such as `not_deleted`, `referenced`, `kept`.",
+            parameters=p.shared("Id", "IfMatch", "IdempotencyKey"),
+            requestBody=json(ref("PurgeRequest"), required=False),
+        )
+
+    def _erasing(self) -> None:
+        accepted = answer(202, "Under way; `Location` is the receipt.", ref("Erasure"))
+        accepted["202"]["headers"] = {"Location": {"$ref": "#/components/headers/Location"}}
+        self._add(
+            f"{self.one}/erase",
+            "post",
+            "erase",
+            f"Erase the person: {self.label}",
+            accepted,
+            (*WRITING, 404, 412),
+            description="Empties everything that says who it was, in every service. Nobody takes it back. Refused with"
+            " 409 and codes such as `referenced` while business with the person is open.",
+            parameters=p.shared("Id", "IfMatch", "IdempotencyKey"),
+            requestBody=json(ref("EraseRequest")),
+        )
+        found = answer(200, "What each service let go of, and what it kept and why.", ref("Erasure"))
+        summary = f"Receipt of the erasure: {self.label}"
+        self._add(f"{self.one}/erasure", "get", "erasure", summary, found, (*READING, 404), parameters=p.shared("Id"))
 
     def _command(self, command: Command) -> None:
         saga = command.answers == 202

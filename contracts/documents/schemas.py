@@ -207,6 +207,11 @@ def labelled(schema: JSON, field: f.Field) -> JSON:
         result["title"] = field.label[0]
     if field.help:
         result["description"] = field.help[0]
+    of = field.of if isinstance(field, f.Texts) else field
+    if isinstance(of, f.Ref) and of.on_delete:
+        result["x-on-delete"] = of.on_delete
+        if of.until:
+            result["x-on-delete-until"] = list(of.until)
     return result
 
 

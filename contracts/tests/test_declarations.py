@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from collections.abc import Iterator
 
 import pytest
 
+from contracts import deleting
 from contracts import fields as f
 from contracts.records import Part, Record
 from contracts.registry import Registry, registry
@@ -163,3 +165,32 @@ def test_every_state_machine_moves_between_its_own_states_and_reaches_all_of_the
 
 def _entered(field: f.State, state: str) -> bool:
     return any(state in following for following in field.moves.values())
+
+
+def test_every_reference_of_a_record_says_what_its_records_deletion_means() -> None:
+    silent = [
+        f"{tie.holder.record_name}.{tie.name}"
+        for record in registry.load().records.values()
+        for tie in deleting.ties_of(record)
+        if not tie.policy
+    ]
+    assert silent == []
+
+
+def test_what_goes_with_another_record_is_held_by_nothing_and_refers_by_a_field_of_its_own() -> None:
+    """Else deleting the one would have to ask for the other as well."""
+    for record in registry.load().records.values():
+        for tie in deleting.ties_of(record):
+            if tie.policy != "cascade":
+                continue
+            assert tie.kind == "one" and "delete" in record.operations, tie
+            held = [one for one in deleting.ties_to(record.record_name) if one.policy == "restrict"]
+            assert held == [], tie
+
+
+def test_a_service_keeps_copies_of_what_its_references_are_told_about() -> None:
+    for record in registry.load().records.values():
+        definition = importlib.import_module(f"services.{record.service}.service").service
+        for tie in deleting.ties_of(record):
+            if tie.policy in ("restrict", "cascade") and tie.target.split(".")[0] != record.service:
+                assert tie.target in definition.copies, tie

@@ -74,6 +74,8 @@ OF_AN_OPERATION = {
     "update": [("patch", "/{id}")],
     "delete": [("delete", "/{id}")],
     "restore": [("post", "/{id}/restore")],
+    "purge": [("post", "/{id}/purge")],
+    "erase": [("post", "/{id}/erase"), ("get", "/{id}/erasure")],
     "history": [("get", "/{id}/history")],
     "bulk": [("post", "/bulk"), ("post", "/bulk-jobs")],
     "upsert": [("get", "/by-external/{system}/{key}"), ("put", "/by-external/{system}/{key}")],

@@ -20,6 +20,12 @@ def place(account: Account, work: Work) -> None:
     account.country = account.address.country if account.address else None
 
 
+@accounts.erases
+def only_a_person(account: Account, work: Work) -> None:
+    if not account.person:
+        raise conflict("not_a_person", "Only the account of a private person is erased; a company is deleted.")
+
+
 @accounts.command(contracts.claim)
 def claim(account: Account, work: Work) -> None:
     """Take a customer whom nobody looks after. Two who claim at once: the row lock lets one win (撞单)."""

@@ -16,6 +16,7 @@ from chassis.database import Work
 from chassis.records import references
 from contracts.fields import parse_instant, parse_uuid
 from contracts.registry import registry
+from services.eventlog import forgetting
 from services.eventlog.feed import logged_as
 
 JSON = dict[str, Any]
@@ -132,3 +133,6 @@ def _append(work: Work, entries: dict[str, Entry]) -> None:
         [value for number, entry in enumerate(fresh, position + 1) for value in entry.values(number)],
     )
     work.sql("UPDATE feed_positions SET position = %s WHERE tenant_id = %s", (position + len(fresh), work.tenant))
+    # Late ones too: the end of their record may be in the log already.
+    ended = (entry for entry in fresh if any(entry.private.values()) or entry.type.endswith(forgetting.ENDS))
+    forgetting.let_go(work, {entry.record_id for entry in ended})

@@ -41,7 +41,8 @@ events = Table(
     Column("envelope", JSONB, nullable=False),
     Column("private", JSONB, nullable=False),
     UniqueConstraint("tenant_id", "id"),
-    info={"insert_only": True},
+    # What was personal may be let go of; nothing else of the log ever changes.
+    info={"insert_only": True, "updates": ("envelope", "private")},
 )
 Index("ix_events_record", events.c.tenant_id, events.c.record, events.c.position)
 Index("ix_events_version", events.c.tenant_id, events.c.record_id, events.c.version)

@@ -10,7 +10,7 @@ from marshmallow import ValidationError
 
 from chassis.context import Context
 from chassis.database import Work
-from chassis.definitions import CUSTOM, NUMBERING
+from chassis.definitions import DEFINED
 from chassis.errors import conflict, from_validation, invalid
 from chassis.numbering import Pattern
 from chassis.records import Store, custom_building
@@ -18,10 +18,10 @@ from contracts import fields as f
 from contracts.custom import MOST_INDEXED, field_of, safe_pattern, targets_of
 from contracts.records import STANDARD
 from contracts.registry import registry
-from services.identity.models import CustomField, NumberingRule
+from services.identity.models import CustomField, NumberingRule, RetentionRule
 
 JSON = dict[str, Any]
-custom_fields, numbering_rules = Store(CustomField), Store(NumberingRule)
+custom_fields, numbering_rules, retention_rules = Store(CustomField), Store(NumberingRule), Store(RetentionRule)
 MOST_FIELDS = 200
 LONGEST_INDEXED = 400
 # What may be said of a field besides its words, by its type.
@@ -54,7 +54,7 @@ def _few_are_indexed(field: CustomField, others: list[CustomField]) -> None:
 @custom_fields.computes
 def it_makes_sense(field: CustomField, work: Work) -> None:
     record = registry.collections.get(field.applies_to)
-    if record is None or record.record_name in (CUSTOM, NUMBERING) or not {"create", "update"} & record.operations:
+    if record is None or record.record_name in DEFINED or not {"create", "update"} & record.operations:
         raise invalid({"applies_to": "There is no such collection with custom fields."})
     for name in _PARTICULAR:
         if getattr(field, name) not in (None, []) and name not in _SAYS.get(field.type, ()):
@@ -129,6 +129,16 @@ def its_numbers_differ(rule: NumberingRule, work: Work) -> None:
     work.committed.append(partial(work.service.definitions.forget, work.tenant))
 
 
+@retention_rules.computes
+def it_keeps_what_has_to_be_kept(rule: RetentionRule, work: Work) -> None:
+    record = registry.collections.get(rule.applies_to)
+    if record is None or "purge" not in record.operations or record.retention is None:
+        raise invalid({"applies_to": "There is no such collection whose deleted records are purged."})
+    if record.kept_by_law and rule.days < record.retention:
+        raise invalid({"days": f"Must be at least {record.retention}: so long the law wants them kept."})
+    work.committed.append(partial(work.service.definitions.forget, work.tenant))
+
+
 def seed_numbering(work: Work, zone: str) -> None:
     """One rule for each record that has numbers, as it is declared. Rules that are there already stay."""
     known = {rule.applies_to for rule in numbering_rules.where(work, "true")}
@@ -150,6 +160,6 @@ def all_of(runtime: Any, context: Context, params: JSON) -> JSON:
     with runtime.database.reading(context) as work:
         body = {
             store.name: [entity.wire() for entity in store.where(work, "true")]
-            for store in (custom_fields, numbering_rules)
+            for store in (custom_fields, numbering_rules, retention_rules)
         }
     return {"status": 200, "body": body}

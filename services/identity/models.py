@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, DateTime, Index, Table, Text, UniqueConstraint, Uuid
+from sqlalchemy import Boolean, Column, DateTime, Index, Table, Text, UniqueConstraint, Uuid, text
 
 from chassis.records import Stored, metadata_of
 from contracts import identity as contracts
@@ -37,6 +37,18 @@ class CustomField(Stored, record=contracts.CustomField):
 
 class NumberingRule(Stored, record=contracts.NumberingRule):
     __table_args__ = (UniqueConstraint("tenant_id", "applies_to_key"),)
+
+
+class RetentionRule(Stored, record=contracts.RetentionRule):
+    __table_args__ = (
+        Index(
+            "uq_retention_rules_applies_to",
+            "tenant_id",
+            "applies_to_key",
+            unique=True,
+            postgresql_where=text("deleted_at IS NULL"),
+        ),
+    )
 
 
 class View(Stored, record=contracts.View):

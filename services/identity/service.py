@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from chassis.service import Service
 from services.identity import definitions, sessions
-from services.identity.definitions import custom_fields, numbering_rules
+from services.identity.definitions import custom_fields, numbering_rules, retention_rules
 from services.identity.people import api_keys, roles, teams, tenants, users
 from services.identity.views import views
 
@@ -13,7 +13,7 @@ class Identity(Service):
     """Tenants, users, teams, roles, API keys, tokens, custom fields, numbering rules and saved views."""
 
     name = "identity"
-    stores = (tenants, teams, roles, users, api_keys, custom_fields, numbering_rules, views)
+    stores = (tenants, teams, roles, users, api_keys, custom_fields, numbering_rules, retention_rules, views)
     methods = {
         "identity.login": sessions.login,
         "identity.refresh": sessions.refresh,

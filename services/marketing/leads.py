@@ -21,6 +21,13 @@ def settled_is_settled(lead: Lead, work: Work) -> None:
         raise conflict("wrong_state", f"A lead that is {lead.status} is not edited.", state=lead.status)
 
 
+@leads.erases
+def not_while_converting(lead: Lead, work: Work) -> None:
+    """Conversion carries the lead's words to other services at this very moment."""
+    if lead.status == "converting":
+        raise conflict("wrong_state", "A lead is not erased while it is being converted.", state=lead.status)
+
+
 @leads.command(contracts.qualify)
 def qualify(lead: Lead, work: Work) -> None:
     lead.move("qualified")

@@ -33,7 +33,7 @@ def on_activity(event: JSON, work: Work) -> None:
         " VALUES (%s, %s, %s, %s, %s, %s)"
         " ON CONFLICT (tenant_id, activity_id) DO UPDATE SET version = excluded.version, user_id = excluded.user_id,"
         " due_at = excluded.due_at, subject = excluded.subject WHERE reminders.version < excluded.version",
-        (work.tenant, data["id"], data["version"], data.get("owner_id"), due_at, data["subject"]),
+        (work.tenant, data["id"], data["version"], data.get("owner_id"), due_at, data["subject"] or ""),
     )
     # An edit that leaves the time alone must not ring again what has rung.
     if kept.rowcount and (before is None or before.due_at != due_at):

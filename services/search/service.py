@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime as dt
 
 from chassis.service import Service, Timer
-from services.search import indexing, queries, recents
+from contracts.erasing import ASKS
+from services.search import forgetting, indexing, queries, recents
 from services.search.following import Follower
 from services.search.rebuild import Rebuilder
 from services.search.sweep import Sweeper
@@ -28,6 +29,7 @@ class Search(Service):
         Timer("sweep", dt.timedelta(seconds=0.5), Sweeper().sweep),
         Timer("rebuild", dt.timedelta(seconds=0.5), Rebuilder().advance),
     )
+    asks = ((ASKS["search"], forgetting.let_go),)
 
 
 service = Search

@@ -24,6 +24,9 @@ APART = {
     ("unsent", "record_id"), ("changes", "record_id"), ("events", "record_id"), ("sagas", "record_id"),
     ("documents", "owner_id"), ("documents", "team_id"), ("words", "owner_id"), ("words", "team_id"),
     ("events", "owner_id"), ("events", "team_id"),
+    # What was done to records that may be gone since: holds, receipts, and what went with what.
+    "hold_id", ("erasures", "record_id"), ("erasures", "owner_id"), ("erasures", "team_id"),
+    ("gone_with", "record_id"), ("gone_with", "root_id"),
     # They lie in the same service as their record, which says nothing of them when it is gone.
     ("notes", "about_id"), ("attachments", "about_id"),
     # Jobs are no records, and what they were about may be purged before they are forgotten.

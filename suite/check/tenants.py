@@ -67,10 +67,12 @@ def inside(look: Look) -> Seen:
     for one in references(look):
         if one.within:
             target = table_of(one.target)
+            # A reference that was only kept outlives its record, which says that it was purged.
             found += look.audit(
                 one.service,
                 f"SELECT s.tenant_id, '{one.table}.{one.column} ' || s.ref AS subject,"
-                f" CASE WHEN t.id IS NULL THEN CASE WHEN EXISTS (SELECT 1 FROM {target} AS o WHERE o.id = s.ref)"
+                f" CASE WHEN t.id IS NULL AND NOT {_purged('s')}"
+                f"  THEN CASE WHEN EXISTS (SELECT 1 FROM {target} AS o WHERE o.id = s.ref)"
                 f"  THEN 'is a record of another tenant ({one.target})' ELSE 'is no {one.target}' END END AS fault"
                 f" FROM ({one.statement}) AS s LEFT JOIN {target} AS t ON t.tenant_id = s.tenant_id AND t.id = s.ref",
             )
@@ -86,6 +88,13 @@ def across(look: Look) -> Seen:
     return found
 
 
+def _purged(of: str) -> str:
+    return (
+        f"EXISTS (SELECT 1 FROM changes AS p WHERE p.tenant_id = {of}.tenant_id AND p.record_id = {of}.ref"
+        " AND p.type LIKE '%%.purged')"
+    )
+
+
 def _follow(look: Look, one: Reference) -> Seen:
     wanted = look.rows(one.service, f"SELECT DISTINCT tenant_id, ref FROM ({one.statement}) AS refs")
     service, target = one.target.split(".", 1)[0], table_of(one.target)
@@ -96,7 +105,8 @@ def _follow(look: Look, one: Reference) -> Seen:
             service,
             f"SELECT w.tenant_id, w.ref, EXISTS (SELECT 1 FROM {target} AS o WHERE o.id = w.ref) AS elsewhere"
             " FROM unnest(%(tenants)s::uuid[], %(refs)s::uuid[]) AS w (tenant_id, ref)"
-            f" LEFT JOIN {target} AS t ON t.tenant_id = w.tenant_id AND t.id = w.ref WHERE t.id IS NULL",
+            f" LEFT JOIN {target} AS t ON t.tenant_id = w.tenant_id AND t.id = w.ref"
+            f" WHERE t.id IS NULL AND NOT {_purged('w')}",
             tenants=[row.tenant_id for row in part],
             refs=[row.ref for row in part],
         ):

@@ -47,6 +47,7 @@ def rows_are_the_latest(look: Look) -> Seen:
             service,
             "SELECT tenant_id, record || ' ' || record_id AS subject, CASE"
             "  WHEN latest.version IS NULL THEN 'has a row and no changes'"
+            "  WHEN stored.version IS NULL AND latest.type = record || '.purged' THEN NULL"
             "  WHEN stored.version IS NULL THEN 'has changes and no row'"
             "  WHEN stored.version <> latest.version OR latest.version::text <> latest.says"
             "  THEN 'is stored in version ' || stored.version || ', changed to ' || latest.version"
@@ -55,7 +56,7 @@ def rows_are_the_latest(look: Look) -> Seen:
             "  THEN 'was updated at ' || stored.updated_at || ', its latest change is of ' || latest.at END AS fault"
             f" FROM ({stored}) AS stored"
             " FULL JOIN (SELECT DISTINCT ON (tenant_id, record, record_id) tenant_id, record, record_id, version, at,"
-            "  snapshot->>'version' AS says, (snapshot->>'updated_at')::timestamptz AS says_at"
+            "  type, snapshot->>'version' AS says, (snapshot->>'updated_at')::timestamptz AS says_at"
             "  FROM changes ORDER BY tenant_id, record, record_id, version DESC) AS latest"
             " USING (tenant_id, record, record_id)",
         )

@@ -263,6 +263,41 @@ def _merge_state(world: World, record: str) -> str:
     return str(world.find(record.split(".")[0], "SELECT state FROM merges WHERE tenant_id = %s"))
 
 
+def belongings(world: World) -> None:
+    """An account with somebody who works there, and a chance in another service."""
+    account = {"account_id": world.create("customer.account", {"name": "Tea House"})["id"]}
+    world.known["house"] = str(account["account_id"])
+    contact = world.create("customer.contact", {"name": "Ana Trujillo", "email": "ana@tea.example", **account})
+    world.known["contact"] = str(contact["id"])
+    about = {**account, "contact_id": contact["id"]}
+    world.create("sales.opportunity", {"name": "Tea for Ana Trujillo", **about})
+    world.create("service.request", {"subject": "Cold", "description": "Write to ana@tea.example", **about})
+
+
+def _of_house(verb: str) -> Stage:
+    def done(world: World) -> None:
+        world.request("customer", f"record.{verb}", {"record": "customer.account", "id": world.known["house"]})
+        world.settle()
+        there = world.find("sales", "SELECT count(*) FROM opportunities WHERE tenant_id = %s AND deleted_at IS NULL")
+        assert there == (1 if verb == "restore" else 0)
+
+    return done
+
+
+def case_closed(world: World) -> None:
+    """Open requests would stand against deleting the account."""
+    request = str(world.find("service", "SELECT id FROM service_requests WHERE tenant_id = %s"))
+    world.do("service.request", request, "resolve", {"resolution": "Warmed up"})
+
+
+def erase(world: World) -> None:
+    params = {"record": "customer.contact", "id": world.known["contact"], "data": {"reason": "Asked for it"}}
+    world.request("customer", "record.erase", params)
+    world.settle()
+    assert world.find("customer", "SELECT state FROM erasures WHERE tenant_id = %s") == "erased"
+    assert world.find("sales", "SELECT name FROM opportunities WHERE tenant_id = %s") == "Tea for —"
+
+
 @dataclass(frozen=True)
 class Flow:
     """Stages, of which the first `given` only lead up to what is examined. `furnished` false: in an empty tenant."""
@@ -294,6 +329,12 @@ FLOWS = (
         (twin_products, _merge("inventory.product"), _unmerge("inventory.product")),
         given=1,
     ),
+    Flow(
+        "account deleted, restored, deleted and purged with what belongs to it",
+        (belongings, case_closed, _of_house("delete"), _of_house("restore"), _of_house("delete"), _of_house("purge")),
+        given=2,
+    ),
+    Flow("person erased", (belongings, erase), given=1),
     Flow("reminder", (reminder,)),
     Flow("people told", (told,)),
     Flow("webhook disabled", (webhook_disabled,)),

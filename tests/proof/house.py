@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from chassis import relay
 from chassis.bus.handling import handle, handle_batch
-from chassis.bus.ports import Endpoint, Outcome, Outgoing
+from chassis.bus.ports import BusUnavailable, Endpoint, Outcome, Outgoing
 from chassis.bus.wire import decode, encode
 from chassis.context import Signer
 from chassis.runtime import Runtime
@@ -109,6 +109,8 @@ class House:
     # --- what services use of the bus
 
     def call(self, service: str, request: JSON, *, timeout: float) -> JSON:
+        if service not in self.runtimes:
+            raise BusUnavailable(f"{service} does not run here")
         reply: JSON = decode(encode(self.runtimes[service].rpc(decode(encode(request)))))
         return reply
 

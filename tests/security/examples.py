@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+from itertools import cycle
 from typing import Any
 
 from chassis.ids import new_id
@@ -11,12 +13,19 @@ from contracts.registry import registry
 from tests.security.shop import Shop
 
 JSON = dict[str, Any]
+PURGED = [
+    record.collection
+    for record in registry.load().records.values()
+    if "purge" in record.operations and record.retention is not None and not record.kept_by_law
+]
 # What a declaration does not say: values between which only the service's own rules choose.
 SPECIAL: dict[tuple[str, str], Any] = {
     ("inventory.stock-move", "kind"): "receipt",
     ("inventory.stock-move", "quantity"): "5",
     ("marketing.point-entry", "points"): 5,
     ("identity.custom-field", "applies_to"): "accounts",
+    # At most one rule for each.
+    ("identity.retention-rule", "applies_to"): partial(next, cycle(PURGED)),
     ("identity.view", "applies_to"): "accounts",
     ("identity.custom-field", "name"): lambda: f"x{new_id().replace('-', '')}",
     ("notify.following", "about"): lambda: f"account/{new_id()}",

@@ -56,6 +56,11 @@ def cells(record: type[Record], record_id: str, examples: Examples) -> Iterator[
             yield Cell("delete", "one", "DELETE", one, None, never)
         elif operation == "restore":
             yield Cell("restore", "one", "POST", f"{one}/restore", {}, never)
+        elif operation == "purge":
+            yield Cell("purge", "one", "POST", f"{one}/purge", {"reason": "of a test"}, never)
+        elif operation == "erase":
+            yield Cell("erase", "one", "POST", f"{one}/erase", {"reason": "of a test"}, never)
+            yield Cell("erasure", "one", "GET", f"{one}/erasure")
         elif operation == "history":
             yield Cell("history", "one", "GET", f"{one}/history")
         elif operation == "aggregate":
@@ -135,7 +140,7 @@ def expected(caller: str, cell: Cell, record: type[Record]) -> tuple[int, ...]:
     if caller == "administrator":
         # He passes every permission; what then stops a write is the version that no record has, or a rule.
         if cell.method == "GET" and cell.about != "none":
-            return (200, 404) if cell.operation == "saga" else (200,)
+            return (200, 404) if cell.operation in ("saga", "erasure") else (200,)
         return {"all": (200,), "count": (200,), "none": (404,), "one": (412,), "new": (201,), "job": (202,)}[cell.about]
     if cell.about in ("one", "none"):
         return (404,)

@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError
 
 from chassis import jobs
 from chassis.errors import Problem
-from chassis.records import lists
+from chassis.records import deleting, holding, lists
 from chassis.records.bulkjobs import BATCH, report
 from chassis.records.bulkjobs.undoing import undo_one
 from chassis.records.store import Store
@@ -78,9 +78,13 @@ def run(running: Running) -> JSON:
         return ("unchanged" if version == item.version else "done"), version, None
 
     def batch(work: Work, after: int) -> list[Any]:
-        return _items(work, store, params["preview"], after)
+        items = _items(work, store, params["preview"], after)
+        if params["action"] == "delete":
+            deleting.prepare(work, store, [item.record_id for item in items if item.now == item.version])
+        return items
 
     def keep(work: Work, outcomes: list[tuple[Any, Outcome]]) -> None:
+        holding.release(work)
         work.sql(
             "UPDATE job_items AS i SET outcome = o.outcome, after = o.after, problem = o.problem"
             " FROM unnest(%s::int[], %s::text[], %s::int[], %s::jsonb[]) AS o (seq, outcome, after, problem)"

@@ -132,8 +132,8 @@ def test_a_group_above_others_is_not_deleted(suite):
         suite.call("customer", "record.delete", {"record": "customer.group", "id": top["id"]})
 
 
-def test_an_account_with_contacts_is_not_deleted(suite):
+def test_an_accounts_contacts_go_with_it(suite):
     account = given.account(suite)
     suite.create("customer.contact", {"name": "Maria", "account_id": account["id"]})
-    with pytest.raises(Problem, match="referenced"):
-        suite.call("customer", "record.delete", {"record": "customer.account", "id": account["id"]})
+    suite.call("customer", "record.delete", {"record": "customer.account", "id": account["id"]})
+    assert suite.list("customer.contact") == []
