@@ -154,6 +154,10 @@ class House:
         if runtime.anything_due():
             busy = runtime.retry_due() + runtime.sweep_sagas() + runtime.ring_alarms()
         for timer in runtime.definition.timers:
+            # Search compares all tenants by the clock on the wall, so its steps are not the same each time; and what
+            # it repairs must have come right without it.
+            if service == "search":
+                continue
             busy += timer.run(runtime) or 0
         return busy
 
