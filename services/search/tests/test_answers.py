@@ -118,6 +118,7 @@ def test_facets_count_the_values_of_all_that_was_found(town):
     assert "by_field" not in town.ask("berg")
 
 
+@pytest.mark.parametrize("backend", ["postgres"])
 def test_counts_that_are_not_complete_say_so(town, monkeypatch):
     monkeypatch.setattr("services.search.postgres.CANDIDATES", 3)
     assert town.ask("berg")["exact"] is False
@@ -144,14 +145,16 @@ def test_facets_count_only_what_may_be_read(town):
 
 # --- reasons
 
+BACKEND = {"postgres": "postgresql", "elasticsearch": "elasticsearch"}
 
-def test_reasons_are_for_administrators_and_add_up(town):
+
+def test_reasons_are_for_administrators_and_add_up(town, backend):
     mine = town.put(ACCOUNT, name="Am Berg", owner_id=town.suite.user_id)
     body = town.ask("berg", limit=100, explain=True)
     assert all(sum(one["points"] for one in item["reasons"]) == item["score"] for item in body["items"])
     (own,) = [item for item in body["items"] if item["id"] == mine]
     assert {"what": "own", "points": OWN} in own["reasons"]
-    assert body["explained"] == {"backend": "postgresql", "reading": {"key": "berg", "terms": ["berg"]}}
+    assert body["explained"] == {"backend": BACKEND[backend], "reading": {"key": "berg", "terms": ["berg"]}}
     reader = town.suite.context(grants={"*": {"read": "own"}})
     assert refusal(town.ask, "berg", explain=True, context=reader)[:2] == (403, "forbidden")
     assert "reasons" not in town.ask("berg")["items"][0]
