@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import re
 import subprocess
+import sys
 from typing import Any
 
 from alembic.autogenerate import api, produce_migrations
@@ -77,7 +78,7 @@ def revise(server: str, service: str, message: str) -> str:
     if "postgresql." not in body:
         text = text.replace("from sqlalchemy.dialects import postgresql\n", "")
     (versions / name).write_text(text)
-    subprocess.run(["ruff", "format", "--quiet", str(versions / name)], check=False)
+    subprocess.run([sys.executable, "-m", "ruff", "format", "--quiet", str(versions / name)], check=False)
     return name
 
 

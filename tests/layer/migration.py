@@ -6,8 +6,8 @@ from sqlalchemy.dialects import postgresql
 
 from chassis.migrations import protect
 
-revision = "0002"
-down_revision = "0001"
+revision = "0003"
+down_revision = "0002"
 
 
 def upgrade() -> None:
@@ -50,13 +50,6 @@ def upgrade() -> None:
         ),
         sa.Column("external_ids", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("custom", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["tenant_id", "account_id"], ["accounts.tenant_id", "accounts.id"], name="fk_sites_account_id"
-        ),
-        sa.ForeignKeyConstraint(
-            ["tenant_id", "merged_into_id"], ["sites.tenant_id", "sites.id"], name="fk_sites_merged_into_id"
-        ),
-        sa.ForeignKeyConstraint(["tenant_id", "parent_id"], ["sites.tenant_id", "sites.id"], name="fk_sites_parent_id"),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_sites")),
         info={"insert_only": False, "ops": False, "updates": ()},
     )

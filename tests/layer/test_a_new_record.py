@@ -243,7 +243,7 @@ def test_a_tenants_own_field_is_filtered_sorted_kept_in_history_searched_and_mas
     assert "colour" in [one["name"].rpartition(".")[2] for one in api.get("/v1/metadata/sites")["custom_fields"]]
 
 
-@shows("GET /{id}/history", "GET /{id}", "DELETE /{id}", "POST /{id}/restore", "GET /changes")
+@shows("GET /{id}/history", "GET /{id}", "DELETE /{id}", "POST /{id}/restore", "POST /{id}/purge", "GET /changes")
 def test_its_past_is_read_and_outlives_it_and_it_comes_back(world: World, tenant: Tenant) -> None:
     api = tenant.api
     made = site(api, "Before", email="a@example.com")
@@ -265,6 +265,10 @@ def test_its_past_is_read_and_outlives_it_and_it_comes_back(world: World, tenant
     assert api.post(f"{path}/restore")["version"] == 4
     then = api.get(f"{path}?as_of={made['created_at']}")
     assert (then["name"], then["email"], then["version"]) == ("Before", "a@example.com", 1)
+    refused(api.send("POST", f"{path}/purge"), 409, "not_deleted")
+    assert api.send("DELETE", path).status == 204
+    assert api.send("POST", f"{path}/purge", {"reason": "asked for"}).status == 204
+    assert names(api.get("/v1/sites?deleted=only")) == []
 
 
 @shows("GET /by-external/{system}/{key}", "PUT /by-external/{system}/{key}")

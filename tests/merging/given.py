@@ -18,6 +18,7 @@ JSON = dict[str, Any]
 TRACES = {
     "changes", "unsent", "inbox", "idempotency", "sagas", "asked", "counters", "timers", "merges", "events",
     "feed_positions", "merged_subjects", "progress", "alembic_version", "chassis_version", "dead_letters",
+    "recent_records", "recent_searches",
 }  # fmt: skip
 MOVING = {"version", "updated_at", "updated_by", "changed_at"}
 
