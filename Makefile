@@ -15,7 +15,7 @@ DEV := .venv/.dev
 export GUANXI_SHARED_DATA ?= $(abspath ../shared/data)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv run elasticsearch test test-crash simulate test-faults lint fmt contracts lock bench bench-dedupe bench-search bench-import fuzz
+.PHONY: help venv run elasticsearch test test-crash simulate test-faults lint fmt contracts migration lock bench bench-dedupe bench-search bench-import fuzz
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -67,6 +67,9 @@ fmt: $(DEV) ## format the code and repair what ruff can
 
 contracts: $(RUNTIME) ## write contracts/published anew from the declarations
 	$(BIN)/python -m contracts.publish
+
+migration: $(DEV) ## write the next migration of SERVICE from its models; MESSAGE="accounts have employees" names it
+	@$(BIN)/python -m suite.revise "$$SERVICE" "$$MESSAGE"
 
 lock: $(TOOL) ## resolve the dependencies of pyproject.toml anew; add UPGRADE=--upgrade for newer versions
 	$(COMPILE) $(UPGRADE) pyproject.toml -o requirements.lock

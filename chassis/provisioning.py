@@ -48,19 +48,22 @@ def password(secret: str, role: str) -> str:
     return hmac.new(secret.encode(), f"database:{role}".encode(), hashlib.sha256).hexdigest()
 
 
+def address_of(server: str) -> URL:
+    """The server's address for the driver that we use, whichever of PostgreSQL's drivers it names, or none."""
+    return make_url(server).set(drivername="postgresql+psycopg2")
+
+
 def service_url(server: str, service: str, role: str, secret: str, prefix: str = "guanxi") -> str:
     """The address of a service's database for one of its roles, on the server that `server` names."""
     database = database_name(service, prefix)
     user = f"{database}_{role}"
-    url: URL = make_url(server).set(
-        drivername="postgresql+psycopg2", username=user, password=password(secret, user), database=database
-    )
+    url = address_of(server).set(username=user, password=password(secret, user), database=database)
     return url.render_as_string(hide_password=False)
 
 
 def provision(superuser_url: str, services: Sequence[str], secret: str, prefix: str = "guanxi") -> None:
     """Create what is missing of databases and roles. Repeatable; needs a superuser (or CREATEDB and CREATEROLE)."""
-    engine = create_engine(superuser_url, isolation_level="AUTOCOMMIT")
+    engine = create_engine(address_of(superuser_url), isolation_level="AUTOCOMMIT")
     try:
         with engine.connect() as connection:
             for service in services:
@@ -68,7 +71,7 @@ def provision(superuser_url: str, services: Sequence[str], secret: str, prefix: 
     finally:
         engine.dispose()
     for service in services:
-        url = make_url(superuser_url).set(database=database_name(service, prefix))
+        url = address_of(superuser_url).set(database=database_name(service, prefix))
         inside = create_engine(url, isolation_level="AUTOCOMMIT")
         try:
             with inside.connect() as connection:

@@ -1,9 +1,9 @@
 """Write the next migration of a service from the difference between its models and a migrated database.
 
-    python -m chassis.revise SERVICE MESSAGE --server URL
+    .venv/bin/python -m chassis.revise SERVICE MESSAGE --server URL
 
 The service `chassis` means the tables that every service's database has. For developers: the server is any PostgreSQL
-where a scratch database may be made and dropped. Read what it wrote.
+where a scratch database may be made and dropped; `make migration` starts one for it. Read what it wrote.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from typing import Any
 from alembic.autogenerate import api, produce_migrations
 from alembic.migration import MigrationContext
 from sqlalchemy import MetaData, create_engine
-from sqlalchemy.engine import make_url
 
 from chassis import migrations, provisioning
 
@@ -41,6 +40,7 @@ def revise(server: str, service: str, message: str) -> str:
     versions = migrations.scripts(service) / "versions"
     versions.mkdir(parents=True, exist_ok=True)
     known = sorted(path.stem for path in versions.glob("[0-9]*.py"))
+    _drop(server, service)  # one that was interrupted left its database behind
     provisioning.provision(server, [service], "scratch", "scratch")
     url = provisioning.service_url(server, service, "owner", "scratch", "scratch")
     try:
@@ -66,7 +66,7 @@ def revise(server: str, service: str, message: str) -> str:
         _drop(server, service)
     body = re.sub(r"^\s*# ###.*$\n?", "", body, flags=re.MULTILINE)
     body, helpers = _rights(metadata, created, body, first=service == migrations.COMMON and not known)
-    revision = f"{len(known) + 1:04}"
+    revision = f"{int(known[-1][:4]) + 1 if known else 1:04}"
     name = f"{revision}_{re.sub(r'[^a-z0-9]+', '_', message.lower()).strip('_')}.py"
     text = TEMPLATE.format(
         message=message[0].upper() + message[1:],
@@ -109,7 +109,7 @@ def _option(info: Any) -> str:
 
 def _drop(server: str, service: str) -> None:
     database = provisioning.database_name(service, "scratch")
-    engine = create_engine(make_url(server), isolation_level="AUTOCOMMIT")
+    engine = create_engine(provisioning.address_of(server), isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         connection.exec_driver_sql(f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)')
         for role in provisioning.ROLES:
@@ -119,7 +119,7 @@ def _drop(server: str, service: str) -> None:
 
 def main(arguments: Any = None) -> None:
     parser = argparse.ArgumentParser(
-        prog="python -m chassis.revise", description="Write the next migration of a service."
+        prog=".venv/bin/python -m chassis.revise", description="Write the next migration of a service."
     )
     parser.add_argument("service")
     parser.add_argument("message")
