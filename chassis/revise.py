@@ -39,6 +39,7 @@ def revise(server: str, service: str, message: str) -> str:
     """Make the script; returns its file name, or an empty text where models and database agree."""
     versions = migrations.scripts(service) / "versions"
     versions.mkdir(parents=True, exist_ok=True)
+    (versions / "__init__.py").touch()
     known = sorted(path.stem for path in versions.glob("[0-9]*.py"))
     _drop(server, service)  # one that was interrupted left its database behind
     provisioning.provision(server, [service], "scratch", "scratch")

@@ -10,7 +10,17 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-SERVICES = ("identity", "customer", "inventory", "sales", "marketing", "service", "notify", "search", "eventlog")
+SERVICES = (
+    "identity",
+    "customer",
+    "inventory",
+    "sales",
+    "marketing",
+    "service",
+    "notify",
+    "search",
+    "eventlog",
+)
 
 
 class Registry:
