@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from chassis.bus import offload
+from chassis.settings import SettingsError
 
 SECONDS = 10.0
 LARGEST_ANSWER = 64 * 1024
@@ -72,9 +73,12 @@ class Target:
 
 def opened() -> tuple[frozenset[str], tuple[Network, ...]]:
     """`GUANXI_EGRESS_OPEN`: hosts and networks of one's own that may be called all the same, also without TLS and on
-    any port, such as `erp.internal 10.1.2.0/24`. Raises ValueError for a network that is none."""
+    any port, such as `erp.internal 10.1.2.0/24`. Raises SettingsError for a network that is none."""
     words = os.environ.get("GUANXI_EGRESS_OPEN", "").replace(",", " ").lower().split()
-    networks = [ipaddress.ip_network(word) for word in words if "/" in word]
+    try:
+        networks = [ipaddress.ip_network(word) for word in words if "/" in word]
+    except ValueError as error:
+        raise SettingsError({"GUANXI_EGRESS_OPEN": f"Must be hosts and networks: {error}."}) from None
     return frozenset(word for word in words if "/" not in word), tuple(networks)
 
 

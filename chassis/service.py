@@ -69,6 +69,8 @@ class Service:
     """A heavy reader takes every event, many at a time, instead of reactions."""
     uses: ClassVar[dict[str, Callable[[Any], bool | None]]] = {}
     """What it can do without: whether `(runtime)` it answers, None where it is not set up. Readiness tells of it."""
+    environment: ClassVar[tuple[Callable[[], Any], ...]] = ()
+    """Readers of the variables that it alone has; a process that is to serve it asks them before it begins."""
     measured: ClassVar[Callable[[Any], bytes] | None] = None
     """What `(runtime)` measures beside what every service does, in the Prometheus text format."""
     held: ClassVar[str] = ""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from environs import Env, EnvValidationError
 from marshmallow import validate
@@ -11,15 +13,46 @@ from chassis import blobs, provisioning
 from chassis.records.children import attachments
 
 
-class SettingsError(Exception):
-    """One line for each variable at fault."""
+class SettingsError(ValueError):
+    """`faults` says of each variable what is wanted of it; the text has a line for each."""
+
+    def __init__(self, faults: Mapping[str, str]) -> None:
+        super().__init__("\n".join(f"{name}: {fault}" for name, fault in sorted(faults.items())))
+        self.faults = dict(faults)
+
+
+def shape(pattern: str, wanted: str) -> validate.Regexp:
+    """A text of this pattern. What was given is not repeated in the error, since addresses carry passwords."""
+    return validate.Regexp(rf"(?:{pattern})\Z", error=f"Must be {wanted}.")
+
+
+def seal(env: Env) -> None:
+    """End reading; raises one SettingsError for all that was wrong or missing."""
+    try:
+        env.seal()
+    except EnvValidationError as error:
+        found = dict(error.error_messages)  # type: ignore[arg-type]
+        raise SettingsError({name: " ".join(map(str, dict.fromkeys(told))) for name, told in found.items()}) from None
+
+
+def together(*readers: Callable[[], Any]) -> list[Any]:
+    """What each reader finds in the environment; raises one SettingsError for what is wrong with any of them."""
+    found, faults = [], dict[str, str]()
+    for reader in readers:
+        try:
+            found.append(reader())
+        except SettingsError as error:
+            faults |= error.faults
+    if faults:
+        raise SettingsError(faults)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """`database` addresses the server; the database, user and password of each service follow from it and the secret.
 
-    `bus` is `amqp://…` or `inprocess://…`; `management` the address of the broker's management API, if there is one.
+    `bus` is `amqp://…` or `inprocess://…`.
     `job_places` is how many jobs a process runs at once, `job_memory` the MiB of address space that each may take,
     `blobs` where files lie, `attachment_quota` how many bytes all attachments of a tenant may have in one service.
     `elasticsearch` is the address of the search index, empty where PostgreSQL alone serves it.
@@ -30,7 +63,6 @@ class Settings:
     context_key: str
     bus: str
     database_prefix: str = "guanxi"
-    management: str | None = None
     pool_size: int = 8
     rpc_workers: int = 16
     event_workers: int = 6
@@ -58,31 +90,34 @@ class Settings:
         }
 
 
+BUS = shape(r"(amqp|pyamqp|inprocess)://\S+", "amqp://user:password@host:port/vhost")
+BLOBS = shape(r"file:///\S*", "file:///folder")
+SECRET = validate.Length(min=32)
+
+
 def from_environment() -> Settings:
     """The settings of a service process from `GUANXI_…` variables. Raises SettingsError."""
     env = Env(eager=False)
-    secret = validate.Length(min=32)
+    server = shape(
+        r"postgres(ql)?(\+\w+)?://[^\s/?#]+(:\d+)?([/?#]\S*)?", "postgresql://user:password@host:port/postgres"
+    )
+    prefix = shape(r"[a-z][a-z0-9_]{0,30}", "small letters, digits and underscores, at most 31")
+    elasticsearch = shape(r"(https?://[^/?#\s]+/?)?", "http(s)://user:password@host:9200, without a path")
     with env.prefixed("GUANXI_"):
-        found = Settings(
-            database=env.str("DATABASE_URL"),
-            database_secret=env.str("DATABASE_SECRET", validate=secret),
-            context_key=env.str("CONTEXT_KEY", validate=secret),
-            bus=env.str("BUS", validate=validate.Regexp(r"(amqp|pyamqp|inprocess)://.*")),
-            database_prefix=env.str("DATABASE_PREFIX", "guanxi", validate=validate.Regexp(r"[a-z][a-z0-9_]{0,30}$")),
-            management=env.str("BROKER_MANAGEMENT_URL", None),
-            pool_size=env.int("POOL_SIZE", 8, validate=validate.Range(min=2, max=200)),
-            rpc_workers=env.int("RPC_WORKERS", 16, validate=validate.Range(min=1, max=500)),
-            event_workers=env.int("EVENT_WORKERS", 6, validate=validate.Range(min=1, max=100)),
-            job_places=env.int("JOBS", 2, validate=validate.Range(min=1, max=32)),
-            job_memory=env.int("JOB_MEMORY", 1024, validate=validate.Range(min=256)),
-            blobs=env.str("BLOBS", blobs.default_location()),
-            attachment_quota=env.int("ATTACHMENT_QUOTA", attachments.QUOTA, validate=validate.Range(min=0)),
-            elasticsearch=env.str("ELASTICSEARCH", "", validate=validate.Regexp(r"(https?://[^/?#]+/?)?$")),
-        )
-    try:
-        env.seal()
-    except EnvValidationError as error:
-        found_errors = dict(error.error_messages)  # type: ignore[arg-type]
-        lines = [f"{name}: {' '.join(str(one) for one in messages)}" for name, messages in found_errors.items()]
-        raise SettingsError("\n".join(lines)) from None
-    return found
+        found: dict[str, Any] = {
+            "database": env.str("DATABASE_URL", validate=server),
+            "database_secret": env.str("DATABASE_SECRET", validate=SECRET),
+            "context_key": env.str("CONTEXT_KEY", validate=SECRET),
+            "bus": env.str("BUS", validate=BUS),
+            "database_prefix": env.str("DATABASE_PREFIX", "guanxi", validate=prefix),
+            "pool_size": env.int("POOL_SIZE", 8, validate=validate.Range(min=2, max=200)),
+            "rpc_workers": env.int("RPC_WORKERS", 16, validate=validate.Range(min=1, max=500)),
+            "event_workers": env.int("EVENT_WORKERS", 6, validate=validate.Range(min=1, max=100)),
+            "job_places": env.int("JOBS", 2, validate=validate.Range(min=1, max=32)),
+            "job_memory": env.int("JOB_MEMORY", 1024, validate=validate.Range(min=256)),
+            "blobs": env.str("BLOBS", blobs.default_location(), validate=BLOBS),
+            "attachment_quota": env.int("ATTACHMENT_QUOTA", attachments.QUOTA, validate=validate.Range(min=0)),
+            "elasticsearch": env.str("ELASTICSEARCH", "", validate=elasticsearch),
+        }
+    seal(env)
+    return Settings(**found)

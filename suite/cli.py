@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 from pathlib import Path
-from typing import Any
 
 import click
 
 from contracts.registry import SERVICES
-from suite import commands, imports, searching
+from suite import administration, commands, configuration, imports, searching
+
+NAMES = ", ".join(SERVICES)
+PORT = click.IntRange(1, 65535)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -19,41 +20,61 @@ def main() -> None:
     """Guanxi, a CRM suite of independent services on a message bus.
 
     `guanxi up` runs everything on this machine. On a cluster each container runs `guanxi serve SERVICE` or
-    `guanxi gateway`, and `guanxi migrate` before them.
+    `guanxi gateway`, and `guanxi migrate` before them. Each command has its own --help with an example.
+
+    Settings are environment variables, GUANXI_…; docs/operations.md has the table of all of them. GUANXI_LOG (DEBUG,
+    INFO, WARNING, ERROR or CRITICAL) is how much every command logs. Settings that are wrong or missing are named all
+    at once, before anything is begun.
+
+    \b
+    Exit codes, where a command does not say otherwise:
+      0  done
+      1  it was tried and failed, and the message says why
+      2  it was asked wrongly: an argument or a setting
     """
-    logging.basicConfig(
-        level=os.environ.get("GUANXI_LOG", "WARNING"), format="%(asctime)s %(levelname)s %(name)s %(message)s"
-    )
+    configuration.log()
 
 
 @main.command()
-@click.option(
-    "--real",
-    is_flag=True,
-    help="One supervised process per service, with RabbitMQ (GUANXI_BUS) and PostgreSQL (GUANXI_DATABASE_URL).",
-)
-@click.option("--port", type=int, default=None, help="HTTP port (GUANXI_PORT, default 8080).")
+@click.option("--real", is_flag=True, help="One supervised process per service, on real servers.")
+@click.option("--port", type=PORT, default=None, help="HTTP port, instead of GUANXI_PORT (default 8080).")
 @click.option("--no-demo", is_flag=True, help="Start without the Northwind demo.")
 def up(real: bool, port: int | None, no_demo: bool) -> None:
-    """Run the whole suite on this machine until Ctrl-C."""
-    chosen = port if port is not None else _number("GUANXI_PORT", 8080)
+    """Run the whole suite on this machine until Ctrl-C.
+
+    Without --real everything is in this one process, with a PostgreSQL of its own, and the Northwind demo is imported
+    at the first start. All data is in the data folder, which a second start goes on with. Settings: GUANXI_DATA,
+    GUANXI_PORT, and those of the gateway and of mail.
+
+    With --real there is one process per service and two of the gateway, each started again when it ends. Settings:
+    those of `guanxi serve` and `guanxi gateway`. Run `guanxi migrate` before. There is no demo then; `guanxi tenant
+    create` makes a tenant. The port behind the HTTP port serves the streams.
+
+    \b
+    Examples:
+      guanxi up
+      GUANXI_DATA=/srv/guanxi GUANXI_PORT=9000 guanxi up --no-demo
+      guanxi migrate && guanxi up --real
+    """
     if real:
-        _up_real(chosen)
+        _up_real(port)
     else:
-        _up_embedded(chosen, demo=not no_demo)
+        _up_embedded(port, demo=not no_demo)
 
 
-def _up_embedded(port: int, *, demo: bool) -> None:
+def _up_embedded(given: int | None, *, demo: bool) -> None:
     from chassis.bus import start
 
     start()
+    from gateway.settings import from_environment
     from suite import home
     from suite.embedded import Embedded
     from suite.progress import Progress
     from suite.servers.process import ServerError
     from suite.signals import Signals
 
-    folder = home.data_folder()
+    own = configuration.of_services(SERVICES)
+    folder, port, *_ = configuration.read(home.data_folder, configuration.port(given), from_environment, *own)
     progress = Progress()
     suite = Embedded(folder, port, click.echo, progress)
     try:
@@ -97,12 +118,16 @@ Try next
 Ctrl-C stops it."""
 
 
-def _up_real(port: int) -> None:
+def _up_real(given: int | None) -> None:
     import signal
 
+    from chassis.settings import from_environment
+    from gateway.settings import from_environment as edge
+    from gateway.settings import process
     from suite.processes import Supervisor, children
 
-    _settings()
+    own = configuration.of_services(SERVICES)
+    port = configuration.read(configuration.port(given), from_environment, process, edge, *own)[0]
     supervisor = Supervisor(children(SERVICES, port), click.echo)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: supervisor.ask_to_stop())
@@ -115,31 +140,49 @@ def _up_real(port: int) -> None:
         supervisor.stop()
 
 
-@main.command()
-@click.argument("service", type=click.Choice(SERVICES))
+@main.command(
+    help=f"""Run one service: what a container runs.
+
+    SERVICE is one of {NAMES}. It ends on SIGTERM, after finishing what is under way; allow it 30 seconds. While the
+    broker or the database is away it waits and tries again.
+
+    Settings: GUANXI_DATABASE_URL, GUANXI_DATABASE_SECRET, GUANXI_CONTEXT_KEY and GUANXI_BUS are needed.
+    GUANXI_PROBE_PORT answers probes and measurements; GUANXI_POOL_SIZE, GUANXI_RPC_WORKERS, GUANXI_EVENT_WORKERS and
+    GUANXI_JOBS say how much it does at once. notify reads GUANXI_SMTP_URL and GUANXI_EGRESS_OPEN, eventlog
+    GUANXI_BROKER_MANAGEMENT_URL, search GUANXI_ELASTICSEARCH.
+
+    \b
+    Examples:
+      guanxi serve sales
+      GUANXI_PROBE_PORT=8081 guanxi serve sales --only relay
+    """
+)
+@click.argument("service", metavar="SERVICE", type=click.Choice(SERVICES))
 @click.option(
     "--only",
     type=click.Choice(("rpc", "events", "relay", "jobs")),
     default=None,
-    help="One kind of its work; without it all of them together.",
+    help="One kind of its work: rpc answers calls, events reacts, relay publishes and retries, jobs runs long work."
+    " Without it all of them together.",
 )
 def serve(service: str, only: str | None) -> None:
-    """Run one service: what a container runs. Ends on SIGTERM after finishing what is under way."""
     from chassis.bus import start
 
     start()
     from chassis.bus.transport import connect
+    from chassis.settings import from_environment
     from suite.host import KINDS, Host
     from suite.probes import Probes
     from suite.signals import Signals, end_with_supervisor
 
-    settings = _settings()
+    own = configuration.of_services((service,))
+    settings, probe_port, *_ = configuration.read(from_environment, configuration.probe_port, *own)
     # Heard from here on: a container's first process ignores a signal that it has no handler for.
     signals = Signals()
     end_with_supervisor()
     host = Host(settings, connect(settings.bus), (service,), (only,) if only else KINDS)
     host.start()
-    probes = Probes(host, _number("GUANXI_PROBE_PORT", 0))
+    probes = Probes(host, probe_port)
     click.echo(f"{service} serves {only or 'rpc, events, relay and jobs'}")
     try:
         signals.wait()
@@ -150,16 +193,29 @@ def serve(service: str, only: str | None) -> None:
 
 @main.command()
 @click.option("--streams", is_flag=True, help="Serve the long-lived answers (feed with wait=, server-sent events).")
-@click.option("--port", type=int, default=None, help="HTTP port (GUANXI_PORT, default 8080).")
+@click.option("--port", type=PORT, default=None, help="HTTP port, instead of GUANXI_PORT (default 8080).")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at; 0.0.0.0 in a container.")
-@click.option("--workers", type=int, default=1, show_default=True, help="Processes.")
+@click.option("--workers", type=click.IntRange(1, 100), default=1, show_default=True, help="How many processes.")
 def gateway(streams: bool, port: int | None, host: str, workers: int) -> None:
-    """Run the HTTP gateway under gunicorn."""
+    """Run the HTTP gateway under gunicorn: what a container runs. It ends on SIGTERM.
+
+    It answers all the time. What it cannot do while the broker or a service is away is refused with 503; GET /readyz
+    names what is missing.
+
+    Settings: GUANXI_BUS and GUANXI_CONTEXT_KEY are needed. GUANXI_THREADS are the threads of each process,
+    GUANXI_STREAMS_URL is where clients reach the process with --streams; GUANXI_ALLOWED_HOSTS, GUANXI_CORS_ORIGINS,
+    GUANXI_HTTPS, GUANXI_TRUSTED_PROXIES and GUANXI_LOGIN_LIMIT guard the edge.
+
+    \b
+    Examples:
+      guanxi gateway --host 0.0.0.0 --workers 2
+      guanxi gateway --streams --port 8081
+    """
+    from gateway.settings import from_environment, process
     from suite.signals import end_with_supervisor
 
     end_with_supervisor()
-    chosen = port if port is not None else _number("GUANXI_PORT", 8080)
-    _needs("GUANXI_BUS", "GUANXI_CONTEXT_KEY")
+    chosen = configuration.read(configuration.port(port), process, from_environment)[0]
     if streams:
         os.environ["GUANXI_STREAMS"] = "1"
     arguments = [
@@ -174,27 +230,46 @@ def gateway(streams: bool, port: int | None, host: str, workers: int) -> None:
     os.execv(sys.executable, [sys.executable, "-m", "gunicorn", *arguments])
 
 
-@main.command()
-@click.argument("services", nargs=-1, type=click.Choice(SERVICES))
+@main.command(
+    help=f"""Bring databases, roles and the broker's queues to what this version needs.
+
+    Run it before each roll-out, as often as you like: what is there already is left alone. Without a SERVICE it does
+    so for all of them: {NAMES}.
+
+    Settings: GUANXI_DATABASE_URL with a superuser (or with --no-provision any address of the server),
+    GUANXI_DATABASE_SECRET, GUANXI_CONTEXT_KEY and GUANXI_BUS.
+
+    \b
+    Examples:
+      guanxi migrate
+      guanxi migrate --no-provision sales customer
+    """
+)
+@click.argument("services", metavar="[SERVICE]...", nargs=-1, type=click.Choice(SERVICES))
 @click.option(
     "--provision/--no-provision",
     default=True,
     help="Also create missing databases and roles (needs a superuser in GUANXI_DATABASE_URL).",
 )
 def migrate(services: tuple[str, ...], provision: bool) -> None:
-    """Bring databases, roles and the broker's queues to what this version needs. Repeatable."""
+    from sqlalchemy.exc import OperationalError
+
     from chassis import migrations, provisioning
     from chassis.bus.ports import BusUnavailable
     from chassis.bus.transport import connect
+    from chassis.settings import from_environment
     from suite.host import Host
 
-    settings = _settings()
+    (settings,) = configuration.read(from_environment)
     chosen = services or SERVICES
-    if provision:
-        provisioning.provision(settings.database, chosen, settings.database_secret, settings.database_prefix)
-    for service in chosen:
-        revision = migrations.upgrade(settings.database_url(service, "owner"), service)
-        click.echo(f"{service}: database at {revision}")
+    try:
+        if provision:
+            provisioning.provision(settings.database, chosen, settings.database_secret, settings.database_prefix)
+        for service in chosen:
+            revision = migrations.upgrade(settings.database_url(service, "owner"), service)
+            click.echo(f"{service}: database at {revision}")
+    except OperationalError as error:
+        raise click.ClickException(f"GUANXI_DATABASE_URL: {str(error.orig).strip()}") from None
     transport = connect(settings.bus)
     host = Host(settings, transport, chosen, ())
     try:
@@ -202,7 +277,7 @@ def migrate(services: tuple[str, ...], provision: bool) -> None:
         transport.declare(endpoints)
         moved = sum(transport.retire(endpoint) for endpoint in endpoints)
     except BusUnavailable as error:
-        raise click.ClickException(f"The databases are ready, but the broker is not: {error}") from None
+        raise click.ClickException(f"The databases are ready, but the broker (GUANXI_BUS) is not: {error}") from None
     finally:
         host.stop()
     click.echo("exchanges and queues are declared")
@@ -210,130 +285,18 @@ def migrate(services: tuple[str, ...], provision: bool) -> None:
         click.echo(f"{moved} messages were moved out of queues of earlier versions")
 
 
-@main.group()
-def tenant() -> None:
-    """The organisations that share an installation."""
-
-
-@tenant.command("create")
-@click.argument("slug")
-@click.option("--name", required=True, help="Its full name.")
-@click.option("--email", required=True, help="Of its first administrator.")
-@click.option("--currency", default="USD", show_default=True, help="ISO 4217 code.")
-@click.option("--zone", default="UTC", show_default=True, help="IANA time zone.")
-@click.option("--locale", default="en", show_default=True)
-@click.option("--copies", is_flag=True, help="The administrator also receives what owners receive.")
-def tenant_create(slug: str, name: str, email: str, currency: str, zone: str, locale: str, copies: bool) -> None:
-    """Make a tenant with its first administrator, and print his password and API key, once."""
-    from chassis.bus.ports import BusUnavailable, OutcomeUnknown
-    from chassis.bus.transport import connect
-    from chassis.context import Signer
-    from suite import tenants
-
-    _needs("GUANXI_BUS", "GUANXI_CONTEXT_KEY")
-    caller = connect(os.environ["GUANXI_BUS"]).caller()
-    password, api_key = tenants.new_password(), tenants.new_api_key()
-    wanted = {"slug": slug, "name": name, "email": email, "password": password, "api_key": api_key}
-    wanted |= {"currency": currency, "zone": zone, "locale": locale, "gets_copies": copies}
-    try:
-        created = tenants.create(caller, Signer(os.environ["GUANXI_CONTEXT_KEY"]), wanted)
-    except (tenants.Refused, BusUnavailable, OutcomeUnknown) as error:
-        raise click.ClickException(f"The tenant was not made: {error}") from None
-    finally:
-        caller.close()
-    if not created:
-        raise click.ClickException(f"There is a tenant {slug} already; nothing was changed.")
-    click.echo(f"tenant    {slug}\ne-mail    {email}\npassword  {password}\nAPI key   {api_key}")
-
-
-@main.command()
-@click.option("--json", "as_json", is_flag=True, help="Machine-readable result.")
-@click.option("--tenant", default=None, help="Only this tenant's id.")
-@click.option("--repair", is_flag=True, help="First publish again what subscribers miss, in all tenants.")
-def check(as_json: bool, tenant: str | None, repair: bool) -> None:
-    """Check that the databases agree: stock, receivables, events, sagas, tenants. Exit code 1 if they do not."""
-    from suite.check import command
-
-    sys.exit(command.run(_check_settings(), as_json=as_json, tenant=tenant, say=click.echo, mend=repair))
-
-
-@main.group()
-def demo() -> None:
-    """The demo of an embedded suite."""
-
-
-@demo.command("reset")
-@click.confirmation_option(prompt="This deletes all data in the data folder. Go on?")
-def demo_reset() -> None:
-    """Delete the data folder, so that the next `guanxi up` begins anew. The suite must not be running."""
-    from suite import home
-    from suite.servers.postgres import Postgres
-
-    folder = home.data_folder()
-    Postgres(folder / "postgres").remove()
-    for name in ("credentials.json", "credentials.draft.json", "demo.json", "schema.json", "secrets.json"):
-        (folder / name).unlink(missing_ok=True)
-    click.echo(f"{folder} is empty.")
-
-
 @main.command()
 def version() -> None:
-    """Print the version."""
+    """Print the version of the suite, such as `guanxi 0.1.0`. It reads no setting."""
     from importlib.metadata import version as installed
 
     click.echo(f"guanxi {installed('guanxi')}")
 
 
-def _needs(*names: str) -> None:
-    missing = [name for name in names if not os.environ.get(name)]
-    if missing:
-        raise click.ClickException("\n".join(f"{name}: Environment variable not set." for name in missing))
-
-
-def _settings() -> Any:
-    from chassis.settings import SettingsError, from_environment
-
-    try:
-        return from_environment()
-    except SettingsError as error:
-        raise click.ClickException(f"These settings are wrong or missing:\n{error}") from None
-
-
-def _check_settings() -> Any:
-    """The environment's settings where they are given, else those of the embedded suite that is running."""
-    if os.environ.get("GUANXI_DATABASE_URL"):
-        return _settings()
-    from chassis.settings import Settings
-    from suite import home
-    from suite.servers.postgres import running_url
-
-    folder = home.data_folder()
-    server = running_url(folder / "postgres")
-    if server is None:
-        raise click.ClickException(
-            f"No suite is running on {folder}: start it with `guanxi up`, or set GUANXI_DATABASE_URL."
-        )
-    known = home.secrets_of(folder)
-    return Settings(
-        database=server,
-        database_secret=known["database_secret"],
-        context_key=known["context_key"],
-        bus="inprocess://suite",
-    )
-
-
-def _number(name: str, default: int) -> int:
-    given = os.environ.get(name)
-    if not given:
-        return default
-    if not given.isdigit() or int(given) > 65535:
-        raise click.ClickException(f"{name}: must be a port number, not {given!r}.")
-    return int(given)
-
-
+administration.add_to(main)
 main.add_command(imports.group)
-commands.add_to(main, _check_settings)
-searching.add_to(main, _check_settings)
+commands.add_to(main, configuration.databases)
+searching.add_to(main, configuration.databases)
 
 if __name__ == "__main__":
     main()

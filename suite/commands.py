@@ -16,13 +16,19 @@ JSON = dict[str, Any]
 Settings = Callable[[], Any]
 
 _service = click.option(
-    "--service", "services", type=click.Choice(SERVICES), multiple=True, help="Only these services."
+    "--service",
+    "services",
+    type=click.Choice(SERVICES),
+    multiple=True,
+    help="Only this service; may be given several times.",
 )
-_json = click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
-_limit = click.option("--limit", type=click.IntRange(1, 100_000), default=1000, show_default=True, help="How many.")
-_why = click.option("--reason", default="", help="Why; it is kept in the journal.")
-_must_say_why = click.option("--reason", required=True, help="Why; it is kept in the journal.")
-_one_service = click.argument("service", type=click.Choice(SERVICES))
+_json = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+_limit = click.option(
+    "--limit", type=click.IntRange(1, 100_000), default=1000, show_default=True, help="At most how many are shown."
+)
+_why = click.option("--reason", default="", help="Why; it is kept in the journal (`guanxi operations`).")
+_must_say_why = click.option("--reason", required=True, help="Why; it is kept in the journal (`guanxi operations`).")
+_one_service = click.argument("service", metavar="SERVICE", type=click.Choice(SERVICES))
 _maybe_service = click.argument("one", metavar="[SERVICE]", type=click.Choice(SERVICES), required=False)
 _maybe_entry = click.argument("entry", metavar="[ID]", type=click.IntRange(1), required=False)
 _all = click.option("--all", "chosen", is_flag=True, help="All that the filters choose, instead of one.")
@@ -31,10 +37,12 @@ _all = click.option("--all", "chosen", is_flag=True, help="All that the filters 
 def _filters(command: Any) -> Any:
     for option in reversed(
         (
-            click.option("--state", type=click.Choice(("parked", "dead", "discarded")), default=None),
-            click.option("--consumer", default=None, help="Such as on_order_confirmed."),
-            click.option("--tenant", default=None, help="A tenant's id."),
-            click.option("--type", default=None, help="Such as sales.order.confirmed or sales.order.*."),
+            click.option(
+                "--state", type=click.Choice(("parked", "dead", "discarded")), default=None, help="Only in this state."
+            ),
+            click.option("--consumer", default=None, help="Only of this reaction, such as on_order_confirmed."),
+            click.option("--tenant", default=None, help="Only of this tenant, named by its id."),
+            click.option("--type", default=None, help="Only such events: sales.order.confirmed, sales.order.*."),
         )
     ):
         command = option(command)
@@ -46,21 +54,22 @@ def add_to(main: click.Group, settings: Settings) -> None:
 
     @contextmanager
     def operator(services: Sequence[str] = ()) -> Iterator[Any]:
-        from chassis.errors import Problem
         from suite.operating import Operator
 
         one = Operator(settings(), services)
         try:
-            yield one
-        except Problem as problem:
-            told = " ".join(error["message"] for error in problem.errors)
-            raise click.ClickException(f"{problem.detail} {told}".strip()) from None
+            with told():
+                yield one
         finally:
             one.close()
 
     @main.group()
     def inbox() -> None:
-        """Events that failed: parked ones are tried again by themselves, dead ones are not."""
+        """See and move events that failed: parked ones are tried again by themselves, dead ones are not.
+
+        These commands go straight to the databases, so they work while the bus does not. Settings: those of `guanxi
+        serve`; without GUANXI_DATABASE_URL the embedded suite that runs on GUANXI_DATA.
+        """
 
     @inbox.command("list")
     @_service
@@ -68,7 +77,12 @@ def add_to(main: click.Group, settings: Settings) -> None:
     @_limit
     @_json
     def inbox_list(services: tuple[str, ...], limit: int, as_json: bool, **given: str | None) -> None:
-        """What waits or is dead, oldest first."""
+        """List what waits or is dead, oldest first.
+
+        \b
+        Example:
+          guanxi inbox list --state dead --service notify
+        """
         with operator(services) as one:
             found = one.inbox(known(given), limit)
         columns = ("service", "id", "state", "attempts", "consumer", "type", "subject", "due_at", "error")
@@ -78,7 +92,12 @@ def add_to(main: click.Group, settings: Settings) -> None:
     @_one_service
     @click.argument("entry", type=click.IntRange(1))
     def inbox_show(service: str, entry: int) -> None:
-        """One of them, with its whole error and the event."""
+        """Show one of them, with its whole error and the event.
+
+        \b
+        Example:
+          guanxi inbox show notify 42
+        """
         with operator((service,)) as one:
             click.echo(_pretty(one.event(service, entry)))
 
@@ -108,6 +127,11 @@ def add_to(main: click.Group, settings: Settings) -> None:
         """Try an event again now, with twelve attempts before it; or --all that the filters choose.
 
         With --all at most 10,000 of each tenant and service at once.
+
+        \b
+        Examples:
+          guanxi inbox replay notify 42
+          guanxi inbox replay --all --state dead --consumer on_order_confirmed --reason "mail is back"
         """
         move("replay", (one, entry), chosen, services, given, reason)
 
@@ -121,20 +145,33 @@ def add_to(main: click.Group, settings: Settings) -> None:
     def inbox_discard(
         one: str | None, entry: int | None, chosen: bool, services: Any, reason: str, **given: str | None
     ) -> None:
-        """Give an event up, or --all that the filters choose. It can be replayed for thirty days."""
+        """Give an event up, or --all that the filters choose. It can be replayed for thirty days.
+
+        \b
+        Example:
+          guanxi inbox discard notify 42 --reason "the order was a test"
+        """
         move("discard", (one, entry), chosen, services, given, reason)
 
     @main.group()
     def letters() -> None:
-        """Messages that nobody could read, kept byte by byte."""
+        """See messages that nobody could read, kept byte by byte, until somebody has looked into them.
+
+        Settings: those of `guanxi inbox`.
+        """
 
     @letters.command("list")
     @_service
-    @click.option("--discarded", is_flag=True, help="Also those that were looked into.")
+    @click.option("--discarded", is_flag=True, help="Also show those that were looked into.")
     @_limit
     @_json
     def letters_list(services: tuple[str, ...], discarded: bool, limit: int, as_json: bool) -> None:
-        """Oldest first."""
+        """List them, oldest first.
+
+        \b
+        Example:
+          guanxi letters list --service sales
+        """
         with operator(services) as one:
             found = one.letters(limit, discarded=discarded)
         show(found, ("service", "id", "queue", "bytes", "at", "reason"), as_json, "There are none.")
@@ -143,7 +180,12 @@ def add_to(main: click.Group, settings: Settings) -> None:
     @_one_service
     @click.argument("entry", type=click.IntRange(1))
     def letters_show(service: str, entry: int) -> None:
-        """One of them with its headers and bytes."""
+        """Show one of them with its headers and bytes.
+
+        \b
+        Example:
+          guanxi letters show sales 7
+        """
         with operator((service,)) as one:
             click.echo(_pretty(one.letter(service, entry)))
 
@@ -152,7 +194,12 @@ def add_to(main: click.Group, settings: Settings) -> None:
     @click.argument("entry", type=click.IntRange(1))
     @_must_say_why
     def letters_discard(service: str, entry: int, reason: str) -> None:
-        """It has been looked into: it counts no more. Its bytes stay."""
+        """Say that one has been looked into: it counts no more. Its bytes stay.
+
+        \b
+        Example:
+          guanxi letters discard sales 7 --reason "sent by hand, by mistake"
+        """
         with operator((service,)) as one:
             one.discard_letter(service, entry, reason)
         click.echo(f"dead letter {entry} of {service} is discarded")
@@ -163,17 +210,30 @@ def add_to(main: click.Group, settings: Settings) -> None:
 def _sagas(main: click.Group, operator: Callable[..., Any]) -> None:
     @main.group()
     def saga() -> None:
-        """Work across services."""
+        """See and move work across services, such as the placing of an order.
+
+        Settings: those of `guanxi inbox`.
+        """
 
     @saga.command("list")
     @_service
-    @click.option("--state", type=click.Choice(("running", "compensating", "completed", "compensated")), default=None)
-    @click.option("--name", default=None, help="Such as place_order.")
-    @click.option("--tenant", default=None, help="A tenant's id.")
+    @click.option(
+        "--state",
+        type=click.Choice(("running", "compensating", "completed", "compensated")),
+        default=None,
+        help="Only in this state, instead of those under way.",
+    )
+    @click.option("--name", default=None, help="Only of this name, such as place_order.")
+    @click.option("--tenant", default=None, help="Only of this tenant, named by its id.")
     @_limit
     @_json
     def saga_list(services: tuple[str, ...], limit: int, as_json: bool, **given: str | None) -> None:
-        """What is under way, or in the given state; oldest first."""
+        """List what is under way, or in the given state; oldest first.
+
+        \b
+        Example:
+          guanxi saga list --service sales --name place_order
+        """
         with operator(services) as one:
             found = one.sagas(known(given), limit)
         columns = ("service", "id", "name", "state", "record_id", "started_at", "deadline_at", "at_step")
@@ -182,7 +242,12 @@ def _sagas(main: click.Group, operator: Callable[..., Any]) -> None:
     @saga.command("show")
     @click.argument("saga_id")
     def saga_show(saga_id: str) -> None:
-        """A saga with every attempt."""
+        """Show a saga with every attempt of every step.
+
+        \b
+        Example:
+          guanxi saga show 0190b6a2-7c1e-7d3f-9a55-3f1c2b4d5e6f
+        """
         with operator() as one:
             click.echo(_pretty(one.saga(_uuid(saga_id))))
 
@@ -190,7 +255,12 @@ def _sagas(main: click.Group, operator: Callable[..., Any]) -> None:
     @click.argument("saga_id")
     @_why
     def saga_push(saga_id: str, reason: str) -> None:
-        """Repeat what it waits for now."""
+        """Have a saga repeat now what it waits for. Repeating has no second effect.
+
+        \b
+        Example:
+          guanxi saga push 0190b6a2-7c1e-7d3f-9a55-3f1c2b4d5e6f
+        """
         with operator() as one:
             found = one.move_saga("push", _uuid(saga_id), reason)
         click.echo(f"{found['name']} {saga_id} is {found['state']}: {_at_step(found)}")
@@ -199,22 +269,46 @@ def _sagas(main: click.Group, operator: Callable[..., Any]) -> None:
     @click.argument("saga_id")
     @_must_say_why
     def saga_compensate(saga_id: str, reason: str) -> None:
-        """Turn it back, where it is not past its point of return."""
+        """Turn a saga back: what its steps did is undone, where it is not past its point of no return.
+
+        \b
+        Example:
+          guanxi saga compensate 0190b6a2-7c1e-7d3f-9a55-3f1c2b4d5e6f --reason "the customer called"
+        """
         with operator() as one:
             found = one.move_saga("compensate", _uuid(saga_id), reason)
         click.echo(f"{found['name']} {saga_id} is {found['state']}: {_at_step(found)}")
 
     @main.command()
     @_service
-    @click.option("--action", default=None, help="Such as inbox.replay.")
-    @click.option("--tenant", default=None, help="A tenant's id.")
-    @click.option("--limit", type=click.IntRange(1, 10_000), default=200, show_default=True, help="How many.")
+    @click.option("--action", default=None, help="Only of this kind, such as inbox.replay.")
+    @click.option("--tenant", default=None, help="Only of this tenant, named by its id.")
+    @click.option("--limit", type=click.IntRange(1, 10_000), default=200, show_default=True, help="At most how many.")
     @_json
     def operations(services: tuple[str, ...], limit: int, as_json: bool, **given: str | None) -> None:
-        """What operators and administrators did to stuck work, when and why; latest first."""
+        """List what operators and administrators did to stuck work, when and why; latest first.
+
+        Settings: those of `guanxi inbox`.
+
+        \b
+        Example:
+          guanxi operations --action inbox.discard
+        """
         with operator(services) as one:
             found = one.operations(known(given), limit)
         show(found, ("at", "service", "actor", "action", "subject", "reason"), as_json, "Nobody has done anything.")
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """A problem in the words that it has for people."""
+    from chassis.errors import Problem
+
+    try:
+        yield
+    except Problem as problem:
+        why = " ".join(error["message"] for error in problem.errors)
+        raise click.ClickException(f"{problem.detail} {why}".strip()) from None
 
 
 def known(given: dict[str, str | None]) -> JSON:

@@ -8,13 +8,21 @@ import secrets
 from pathlib import Path
 from typing import Any
 
+from chassis.settings import SettingsError
+
 JSON = dict[str, Any]
 
 
 def data_folder() -> Path:
-    """`GUANXI_DATA`, or `.guanxi` in the present folder; made if missing, for its owner only."""
+    """`GUANXI_DATA`, or `.guanxi` in the present folder; made if missing, for its owner only. Raises SettingsError."""
     folder = Path(os.environ.get("GUANXI_DATA") or ".guanxi").resolve()
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        reason = "" if os.access(folder, os.W_OK | os.X_OK) else "Permission denied"
+    except OSError as error:
+        reason = error.strerror or str(error)
+    if reason:
+        raise SettingsError({"GUANXI_DATA": f"Must be a folder that can be made and written, not {folder} ({reason})."})
     return folder
 
 

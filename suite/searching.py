@@ -15,7 +15,7 @@ from typing import Any
 import click
 
 from contracts.values import instant
-from suite.commands import known, show
+from suite.commands import known, show, told
 
 JSON = dict[str, Any]
 POLL = 0.5
@@ -38,8 +38,8 @@ _LEFT = (
     " sum(unknown) AS unknown, sum(drifted) AS drifted, sum(repaired) AS repaired FROM sweeps"
     " WHERE %(tenant)s::uuid IS NULL OR tenant_id = %(tenant)s::uuid"
 )
-_tenant = click.option("--tenant", default=None, help="A tenant's id; without it all of them.")
-_json = click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
+_tenant = click.option("--tenant", default=None, help="Only this tenant, named by its id.")
+_json = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 _wait = click.option("--wait/--no-wait", default=True, show_default=True, help="Stay until it is done.")
 
 
@@ -52,19 +52,29 @@ def add_to(main: click.Group, settings: Callable[[], Any]) -> None:
 
         one = Operator(settings(), ("search",))
         try:
-            yield one.runtime("search")
+            with told():
+                yield one.runtime("search")
         finally:
             one.close()
 
     @main.group()
     def search() -> None:
-        """The search index: how far it is, whether it agrees with the databases, and making it anew."""
+        """See how far the search index is and whether it agrees with the databases, and make it anew.
+
+        Settings: those of `guanxi serve search`; without GUANXI_DATABASE_URL the embedded suite that runs on
+        GUANXI_DATA. The search service must run for what `sweep` and `rebuild` ask.
+        """
 
     @search.command("status")
     @_tenant
     @_json
     def status(tenant: str | None, as_json: bool) -> None:
-        """How far the index has come for each tenant, what sweeps found, and the rebuild under way."""
+        """Show how far the index has come for each tenant, what sweeps found, and the rebuild under way.
+
+        \b
+        Example:
+          guanxi search status --json
+        """
         known({"tenant": tenant})
         with runtime() as one:
             now = one.clock.now()
@@ -81,7 +91,16 @@ def add_to(main: click.Group, settings: Callable[[], Any]) -> None:
     def sweep(tenant: str | None, wait: bool) -> None:
         """Compare the index with the databases now, and repair what has drifted.
 
-        The service does so for ever; this puts it first. Ends with 1 where a difference could not be repaired.
+        The service does so for ever; this puts it first.
+
+        \b
+        Exit codes:
+          0  all agrees now
+          1  a difference could not be repaired, or nothing was swept yet
+
+        \b
+        Example:
+          guanxi search sweep
         """
         known({"tenant": tenant})
         with runtime() as one:
@@ -108,6 +127,11 @@ def add_to(main: click.Group, settings: Callable[[], Any]) -> None:
         """Make every document anew from the event log, while the index answers and takes in.
 
         Needed after a release that changed what is searched; harmless at any time. An interrupted one goes on.
+
+        \b
+        Examples:
+          guanxi search rebuild --no-wait
+          guanxi search rebuild --cancel
         """
         from services.search import rebuild as rebuilding
 

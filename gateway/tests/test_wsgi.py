@@ -7,10 +7,10 @@ import time
 
 import falcon.testing
 import pytest
-from environs import EnvError
 
 from chassis.bus.ports import BusUnavailable, OutcomeUnknown
 from chassis.errors import Problem
+from chassis.settings import SettingsError
 from contracts.registry import SERVICES
 from gateway import gunicorn_conf, wsgi
 from gateway.tests.conftest import KEY
@@ -93,14 +93,14 @@ def test_without_its_bus_or_its_key_the_process_does_not_start(monkeypatch, miss
     monkeypatch.setenv("GUANXI_BUS", "amqp://guest:guest@127.0.0.1:1/")
     monkeypatch.setenv("GUANXI_CONTEXT_KEY", KEY)
     monkeypatch.delenv(missing)
-    with pytest.raises(EnvError, match=missing):
+    with pytest.raises(SettingsError, match=missing):
         wsgi.build()
 
 
 def test_a_short_key_is_refused(monkeypatch):
     monkeypatch.setenv("GUANXI_BUS", "amqp://guest:guest@127.0.0.1:1/")
     monkeypatch.setenv("GUANXI_CONTEXT_KEY", "secret")
-    with pytest.raises(ValueError, match="32 bytes"):
+    with pytest.raises(ValueError, match="GUANXI_CONTEXT_KEY: Shorter than minimum length 32"):
         wsgi.build()
 
 

@@ -16,9 +16,11 @@ import orjson
 from environs import Env
 
 from chassis.errors import unavailable
+from chassis.settings import seal, shape
 
 JSON = dict[str, Any]
 TIMEOUT = 5
+MANAGEMENT = "http(s)://user:password@host:15672"
 # What an outsider does not fetch must not fill the broker's disk for everybody: his queues end after two weeks
 # without him and lose their oldest messages beyond 256 MiB. `replay` gives them again.
 QUEUE_LIMITS = {"max-length-bytes": 256 * 2**20, "expires": 14 * 24 * 3600 * 1000}
@@ -103,9 +105,11 @@ def from_environment() -> Broker | None:
     """The broker of this installation; None where subscriptions only exist to be pulled from the feed.
 
     `GUANXI_BROKER_MANAGEMENT_URL` is `http(s)://user:password@host:15672`. `GUANXI_BROKER_URL` (`amqp://host/vhost`) is
-    what outsiders connect to; left out, it is the address of the bus.
+    what outsiders connect to; left out, it is the address of the bus. Raises SettingsError.
     """
-    env = Env()
-    management = env.str("GUANXI_BROKER_MANAGEMENT_URL", "")
-    url = env.str("GUANXI_BROKER_URL", "") or env.str("GUANXI_BUS", "")
+    env = Env(eager=False)
+    management = env.str("GUANXI_BROKER_MANAGEMENT_URL", "", validate=shape(r"(https?://\S+)?", MANAGEMENT))
+    outside = env.str("GUANXI_BROKER_URL", "", validate=shape(r"((amqp|pyamqp)://\S+)?", "amqp://host:port/vhost"))
+    seal(env)
+    url = outside or Env().str("GUANXI_BUS", "")
     return Broker(management, url) if management and url.startswith(("amqp://", "pyamqp://")) else None

@@ -6,7 +6,7 @@ import datetime as dt
 
 from chassis.service import Service, Timer
 from contracts.erasing import ASKS
-from services.eventlog import forgetting, log, subscriptions
+from services.eventlog import broker, forgetting, log, subscriptions
 from services.eventlog.changes import changes
 from services.eventlog.feed import feed
 from services.eventlog.following import heads, latest, tail
@@ -30,6 +30,7 @@ class EventLog(Service):
         "record.list": subscriptions.listing,
     }
     timers = (Timer("publish", dt.timedelta(seconds=0.2), Outside().publish),)
+    environment = (broker.from_environment,)
     asks = ((ASKS["eventlog"], forgetting.take_out),)
     alarms = {subscriptions.SHUT_OUT: subscriptions.shut_out}
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 
+from chassis import egress
 from chassis.service import USER, Service, Timer
-from services.notify import deliveries, reactions, reminders
+from services.notify import deliveries, reactions, reminders, settings
 from services.notify.followings import follow_records, followings, on_merged
 from services.notify.notifications import notifications
 from services.notify.webhook_feed import Follower
@@ -27,6 +28,7 @@ class Notify(Service):
         Timer("call-webhooks", dt.timedelta(seconds=0.25), Sender(following).call),
         Timer("tidy-webhooks", dt.timedelta(hours=1), Sender.tidy),
     )
+    environment = (settings.smtp, egress.opened)
     alarms = {reminders.REMIND: reminders.remind}
     copies = {"identity.user": (*USER, "member_of", "gets_copies")}
 

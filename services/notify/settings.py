@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from email.utils import parseaddr
 from urllib.parse import unquote, urlsplit
 
 from environs import Env
+
+from chassis.settings import SettingsError
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,20 +27,23 @@ class Smtp:
 def smtp() -> Smtp | None:
     """`GUANXI_SMTP_URL` (`smtp://user:password@host:port` or `smtps://…`) and `GUANXI_SMTP_FROM`; None without them.
 
-    Raises ValueError for an address of another scheme and for a sender that is none.
+    Raises SettingsError for an address of another scheme, and for a sender that is none or missing.
     """
     env = Env()
     url, sender = env.str("GUANXI_SMTP_URL", ""), env.str("GUANXI_SMTP_FROM", "")
-    if not url or not sender:
+    if not url:
         return None
     address = urlsplit(url)
-    if address.scheme not in ("smtp", "smtps") or not address.hostname:
-        raise ValueError("GUANXI_SMTP_URL must be smtp://user:password@host:port or smtps://…")
+    faults = {}
+    if address.scheme not in ("smtp", "smtps") or not re.fullmatch(r"([^@]*@)?[^:@]+(:\d{1,5})?", address.netloc):
+        faults["GUANXI_SMTP_URL"] = "Must be smtp://user:password@host:port or smtps://…."
     if "@" not in parseaddr(sender)[1]:
-        raise ValueError("GUANXI_SMTP_FROM must be an e-mail address, with or without a name")
+        faults["GUANXI_SMTP_FROM"] = "Must be an e-mail address, with or without a name, where GUANXI_SMTP_URL is set."
+    if faults:
+        raise SettingsError(faults)
     tls = address.scheme == "smtps"
     return Smtp(
-        host=address.hostname,
+        host=address.hostname or "",
         port=address.port or (465 if tls else 25),
         user=unquote(address.username or ""),
         password=unquote(address.password or ""),

@@ -253,9 +253,18 @@ class Postgres:
             self._server = None
 
     def remove(self) -> None:
-        """Stop, and delete the databases for good, wherever they were kept."""
+        """Stop, and delete the databases for good, wherever they were kept.
+
+        Raises ServerError while another launcher holds the folder.
+        """
         self.stop()
-        self._folder.remove()
+        self._folder.hold()
+        try:
+            if (cluster := self._folder.server.resolve() / "cluster").exists():
+                self._end_leftovers(cluster, Account.choose(self._folder.server, "postgres"))
+            self._folder.remove()
+        finally:
+            self._folder.release()
 
 
 def _environment(cluster: Path) -> dict[str, str]:

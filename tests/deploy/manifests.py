@@ -26,7 +26,7 @@ WORKLOADS = ("Deployment", "Job", "CronJob")
 _PREFIXED = ("chassis/settings.py", "gateway/settings.py")
 _IN_FULL = (
     "chassis/egress.py",
-    "suite/cli.py",
+    "suite/configuration.py",
     "suite/imports.py",
     "gateway/gunicorn_conf.py",
     "gateway/wsgi.py",

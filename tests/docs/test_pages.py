@@ -28,7 +28,7 @@ SETTINGS = (
     "gateway/wsgi.py",
     "services/notify/settings.py",
     "services/eventlog/broker.py",
-    "suite/cli.py",
+    "suite/configuration.py",
     "suite/home.py",
     "suite/imports.py",
     "suite/signals.py",
