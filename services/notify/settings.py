@@ -35,7 +35,9 @@ def smtp() -> Smtp | None:
         return None
     address = urlsplit(url)
     faults = {}
-    if address.scheme not in ("smtp", "smtps") or not re.fullmatch(r"([^@]*@)?[^:@]+(:\d{1,5})?", address.netloc):
+    if address.scheme not in ("smtp", "smtps") or not re.fullmatch(
+        r"([^@]*@)?(\[[^]]+\]|[^:@]+)(:\d{1,5})?", address.netloc
+    ):
         faults["GUANXI_SMTP_URL"] = "Must be smtp://user:password@host:port or smtps://…."
     if "@" not in parseaddr(sender)[1]:
         faults["GUANXI_SMTP_FROM"] = "Must be an e-mail address, with or without a name, where GUANXI_SMTP_URL is set."
