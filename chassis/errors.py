@@ -60,8 +60,11 @@ def forbidden(action: str, record: str) -> Problem:
     return Problem(403, "forbidden", f"You may not {action} {record}.")
 
 
-def conflict(code: str, detail: str, **extra: Any) -> Problem:
-    return Problem(409, code, detail, extra=extra)
+def conflict(code: str, detail: str, *, field: str | None = None, **extra: Any) -> Problem:
+    """409: the state of things is against it. `field` is the one whose present value is, such as `status`."""
+    if field is None:
+        return Problem(409, code, detail, extra=extra)
+    return Problem(409, code, detail, errors=[{"field": field, "message": detail}], extra={"field": field, **extra})
 
 
 def invalid(

@@ -55,7 +55,8 @@ def problem(members: JSON) -> JSON:
     told["detail"] = _sentence(members["detail"]) or CODES.get(members["code"], members["detail"])
     if "errors" in members:
         told["errors"] = [
-            {**error, "message": _sentence(error["message"]) or CODES["invalid"]} for error in members["errors"]
+            {**error, "message": _sentence(error["message"]) or CODES.get(members["code"], CODES["invalid"])}
+            for error in members["errors"]
         ]
     return told
 

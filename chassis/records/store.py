@@ -183,7 +183,7 @@ class Store(Keeping[S]):
         entity = self.allowed(work, record_id, "delete", deleted=True)
         patching.check_version(work, entity, if_match, None)
         if entity.deleted_at is None:
-            raise conflict("not_deleted", f"This {self.record.singular} is not deleted.")
+            raise conflict("not_deleted", f"This {self.record.singular} is not deleted.", field="deleted_at")
         deleting.restore(work, self, entity)
         return entity
 

@@ -185,7 +185,8 @@ class Stored:
         assert isinstance(declared, f.State)
         current = getattr(self, field)
         if state not in declared.moves[current]:
-            raise conflict(code, f"This {self.record.singular} is {current} and cannot become {state}.", state=current)
+            detail = f"This {self.record.singular} is {current} and cannot become {state}."
+            raise conflict(code, detail, field=field, state=current)
         setattr(self, field, state)
 
     def can_move(self, state: str, field: str = "status") -> bool:

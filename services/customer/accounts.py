@@ -23,14 +23,18 @@ def place(account: Account, work: Work) -> None:
 @accounts.erases
 def only_a_person(account: Account, work: Work) -> None:
     if not account.person:
-        raise conflict("not_a_person", "Only the account of a private person is erased; a company is deleted.")
+        raise conflict(
+            "not_a_person", "Only the account of a private person is erased; a company is deleted.", field="person"
+        )
 
 
 @accounts.command(contracts.claim)
 def claim(account: Account, work: Work) -> None:
     """Take a customer whom nobody looks after. Two who claim at once: the row lock lets one win (撞单)."""
     if account.owner_id is not None and account.owner_id != work.context.user_id:
-        raise conflict("account_owned", "Somebody else looks after this account.", owner_id=account.owner_id)
+        raise conflict(
+            "account_owned", "Somebody else looks after this account.", field="owner_id", owner_id=account.owner_id
+        )
     account.owner_id = work.context.user_id
 
 

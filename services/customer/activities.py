@@ -17,7 +17,9 @@ CHANNELS = {"call": "phone", "visit": "visit", "meeting": "visit"}
 @activities.guards
 def done_is_done(activity: Activity, work: Work) -> None:
     if activity.status == "completed":
-        raise conflict("wrong_state", "A completed activity is history and is not edited.", state="completed")
+        raise conflict(
+            "wrong_state", "A completed activity is history and is not edited.", field="status", state="completed"
+        )
 
 
 @interactions.computes

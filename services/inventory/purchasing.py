@@ -27,7 +27,9 @@ def products_exist(order: PurchaseOrder, work: Work) -> None:
 @purchase_orders.guards
 def only_drafts_are_edited(order: PurchaseOrder, work: Work) -> None:
     if order.status != "draft":
-        raise conflict("wrong_state", f"A purchase order that is {order.status} is not edited.", state=order.status)
+        raise conflict(
+            "wrong_state", f"A purchase order that is {order.status} is not edited.", field="status", state=order.status
+        )
 
 
 @purchase_orders.command(contracts.confirm_purchase)

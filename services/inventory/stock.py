@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from chassis.database import Work
-from chassis.errors import Problem, invalid
+from chassis.errors import conflict, invalid
 from chassis.ids import new_id
 from chassis.records import Store
 from services.inventory.catalogue import default_warehouse, products, warehouses
@@ -107,8 +107,13 @@ def shift(work: Work, warehouse_id: str, *, on_hand: Wanted = (), reserved: Want
         if product not in found or found[product].on_hand + hand < 0 or found[product].available + hand - held < 0
     ]
     if short:
-        raise Problem(
-            409, "stock", "Not enough is available.", extra={"product_ids": sorted(short), "warehouse_id": warehouse_id}
+        # Where lines are wanted their quantities are, and a move has only this one.
+        raise conflict(
+            "stock",
+            "Not enough is available.",
+            field="quantity",
+            product_ids=sorted(short),
+            warehouse_id=warehouse_id,
         )
     products = sorted(changes)
     work.later(

@@ -24,7 +24,9 @@ def ends_after_it_starts(campaign: Campaign, work: Work) -> None:
 @campaigns.guards
 def finished_is_finished(campaign: Campaign, work: Work) -> None:
     if campaign.status == "finished":
-        raise conflict("wrong_state", "A finished campaign is history and is not edited.", state="finished")
+        raise conflict(
+            "wrong_state", "A finished campaign is history and is not edited.", field="status", state="finished"
+        )
 
 
 @campaigns.command(contracts.launch)

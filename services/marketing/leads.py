@@ -18,14 +18,16 @@ SETTLED = ("converting", "converted")
 def settled_is_settled(lead: Lead, work: Work) -> None:
     """While a lead becomes a customer, and afterwards, the customer's records are the ones to edit."""
     if lead.status in SETTLED:
-        raise conflict("wrong_state", f"A lead that is {lead.status} is not edited.", state=lead.status)
+        raise conflict("wrong_state", f"A lead that is {lead.status} is not edited.", field="status", state=lead.status)
 
 
 @leads.erases
 def not_while_converting(lead: Lead, work: Work) -> None:
     """Conversion carries the lead's words to other services at this very moment."""
     if lead.status == "converting":
-        raise conflict("wrong_state", "A lead is not erased while it is being converted.", state=lead.status)
+        raise conflict(
+            "wrong_state", "A lead is not erased while it is being converted.", field="status", state=lead.status
+        )
 
 
 @leads.command(contracts.qualify)

@@ -152,7 +152,7 @@ def rotate(webhook: Webhook, work: Work) -> None:
 def test(webhook: Webhook, work: Work) -> None:
     """An event of no consequence, sent like any other; its delivery tells how it went."""
     if webhook.status != "active":
-        raise conflict("wrong_state", f"This webhook is {webhook.status}.", state=webhook.status)
+        raise conflict("wrong_state", f"This webhook is {webhook.status}.", field="status", state=webhook.status)
     add_deliveries(work, webhook, [{"id": new_id(), "type": TESTED, "subject": f"webhook/{webhook.id}"}])
 
 

@@ -41,7 +41,9 @@ def allow_account(order: Order, work: Work) -> None:
 @orders.guards
 def only_drafts_are_edited(order: Order, work: Work) -> None:
     if order.status != "draft":
-        raise conflict("order_not_draft", f"An order that is {order.status} is not edited.", state=order.status)
+        raise conflict(
+            "order_not_draft", f"An order that is {order.status} is not edited.", field="status", state=order.status
+        )
 
 
 @orders.command(contracts.place)
@@ -60,7 +62,12 @@ def ship(order: Order, work: Work, body: Any) -> None:
     from services.sales.sagas import ship_order
 
     if order.status != "confirmed":
-        raise conflict("order_not_confirmed", f"An order that is {order.status} cannot be shipped.", state=order.status)
+        raise conflict(
+            "order_not_confirmed",
+            f"An order that is {order.status} cannot be shipped.",
+            field="status",
+            state=order.status,
+        )
     _not_shipping(order, work)
     order.shipper_id = body.shipper_id or order.shipper_id
     saga.start(work, ship_order, order)
@@ -86,7 +93,7 @@ def cancel(order: Order, work: Work, body: Any) -> None:
 
 def _not_shipping(order: Order, work: Work) -> None:
     if saga.running(work, order.id, "ship_order"):
-        raise conflict("order_shipping", "The order is being shipped.", state=order.status)
+        raise conflict("order_shipping", "The order is being shipped.", field="status", state=order.status)
 
 
 def complete_if_settled(work: Work, order: Order, *, paid: bool) -> None:

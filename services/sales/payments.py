@@ -49,7 +49,12 @@ def _settle(work: Work, payment: Payment, share: object, where: str) -> None:
     receivable = receivables.find(work, receivable_id, lock=True)
     assert receivable is not None
     if receivable.status in ("reversed", "written_off"):
-        raise conflict("receivable_closed", f"The receivable is {receivable.status}.", receivable_id=receivable_id)
+        raise conflict(
+            "receivable_closed",
+            f"The receivable is {receivable.status}.",
+            field=f"{where}.receivable_id",
+            receivable_id=receivable_id,
+        )
     if receivable.open.currency != amount.currency:
         raise invalid({f"{where}.amount.currency": f"The receivable is in {receivable.open.currency}."})
     if amount.amount > receivable.open.amount:

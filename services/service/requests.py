@@ -39,7 +39,7 @@ def contact_belongs_to_account(request: Request, work: Work) -> None:
 @requests.guards
 def closed_is_closed(request: Request, work: Work) -> None:
     if request.status == "closed":
-        raise conflict("wrong_state", "A closed request is history and is not edited.", state="closed")
+        raise conflict("wrong_state", "A closed request is history and is not edited.", field="status", state="closed")
 
 
 @requests.command(contracts.assign)
@@ -90,7 +90,7 @@ def _only_from(request: Request, verb: str, *states: str) -> None:
     """Several verbs lead to `assigned`; each has its own beginnings."""
     if request.status not in states:
         detail = f"A request that is {request.status} has nothing to {verb}."
-        raise conflict("wrong_state", detail, state=request.status)
+        raise conflict("wrong_state", detail, field="status", state=request.status)
 
 
 def _end_hold(request: Request, work: Work) -> None:
