@@ -46,7 +46,7 @@ elasticsearch: $(RUNTIME) ## fetch the Elasticsearch that tests and `up --real` 
 test: lint ## lint, then every test; ONLY=services/sales for some
 	$(BIN)/python -m tests.run $(ONLY)
 
-test-crash: $(DEV) ## kill the suite at every step of every flow and compare the ends; LONG=1 for all pairs of the order flow
+test-crash: $(DEV) ## kill the suite at every step of every flow and compare the ends; LONG=1 for all pairs of the order flow, PART=2/5 for some
 	$(BIN)/python -m tests.crash
 
 simulate: $(DEV) ## SEEDS (2000) simulations with faults against books kept by hand, from START (0); SEED=7 plays one aloud

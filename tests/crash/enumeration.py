@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 from chassis import repointing
 from chassis.errors import Problem
@@ -15,7 +16,7 @@ from chassis.testing import Databases, Suite
 from contracts.registry import SERVICES
 from tests.crash.child import Pipeline
 from tests.crash.flows import Flow, furnish
-from tests.crash.world import Stage, World
+from tests.crash.world import Left, Stage, World
 from tests.proof import steps
 from tests.proof.house import Clock, House
 from tests.proof.state import State
@@ -37,7 +38,8 @@ BATCH = 2
 class Examined:
     """What came out of one stage: its steps, how many runs there were, and those that ended in another state.
 
-    `pairs` counts the pairs of moments that there are, `played` those of them that were played.
+    `pairs` counts the pairs of moments that there are, `different` those that do not repeat another one, and `played`
+    those of them that were played.
     """
 
     flow: str
@@ -45,6 +47,7 @@ class Examined:
     steps: list[str]
     runs: int = 0
     pairs: int = 0
+    different: int = 0
     played: int = 0
     seconds: float = 0.0
     wrong: list[str] = field(default_factory=list)
@@ -107,16 +110,23 @@ class Enumeration:
         """Die at every moment of the flow that `share` picks; with `pairs` also at those of each recovery's moments
         for which it says so, given both.
 
+        Where a kill leaves behind what another one in the same turn has left (before each statement of a transaction,
+        say), and recovers by the same steps, its pairs are that one's pairs and are not played again.
+
         With `first` a stage is left at its first difference.
         """
         for stage, template, known, end, passed in self.stages(flow):
             found = Examined(flow.name, stage.__name__, passed)
             began = time.monotonic()
+            met: set[tuple[Left | None, tuple[str, ...]]] = set()
             for moment in filter(share, range(found.moments)):
                 recovery = self._try(found, stage, template, known, end, (moment,))
-                for second in range(len(recovery) + 1) if pairs else ():
-                    found.pairs += 1
-                    if pairs and pairs(moment, second):
+                place, seconds = (self.world.left, tuple(recovery)), range(len(recovery) + 1)
+                found.pairs += len(seconds) if pairs else 0
+                if pairs and place not in met:
+                    met.add(place)
+                    found.different += len(seconds)
+                    for second in filter(partial(pairs, moment), seconds):
                         found.played += 1
                         self._try(found, stage, template, known, end, (moment, second))
                 if first and found.wrong:

@@ -14,12 +14,13 @@ HEAD = """# Crash points
 
 Written by `make test-crash`; each row by its latest run. A *crash point* is a moment between two steps of a flow; a
 *pair* is such a moment and one of the recovery behind it, in the flow of an order that is placed, confirmed, shipped,
-paid and completed (`LONG=1`). All pairs are played by parts that have nothing in common (`PART=2/5`); a row of a part
-says how many of the pairs that there are it played. *kills* are runs with at least one SIGKILL; *other ends* are those
-that did not end in the state of the undisturbed run.
+paid and completed (`LONG=1`). Two kills in the same turn of a service that leave the same behind (before one statement
+of a transaction and before the next, say) and recover by the same steps have the same pairs, so *different* ones are
+fewer than *pairs*. A part of them (`PART=2/5`) has nothing in common with the other parts. *kills* are runs with at
+least one SIGKILL; *other ends* are those that did not end in the state of the undisturbed run.
 
-| Played | crash points | pairs there are | pairs played | kills | other ends | Run |
-|---|--:|--:|--:|--:|--:|---|
+| Played | crash points | pairs | different | played | kills | other ends | Run |
+|---|--:|--:|--:|--:|--:|--:|---|
 """
 
 
@@ -29,6 +30,7 @@ class Figures:
 
     points: int
     pairs: int
+    different: int
     played: int
     kills: int
     other_ends: int
@@ -40,10 +42,12 @@ def write(figures: Figures, part: tuple[int, int]) -> None:
     rows = {}
     if PLACE.exists():
         for line in PLACE.read_text().splitlines():
-            if found := re.match(r"\| ((?:single points|pairs).*?) \|", line):
+            if found := re.match(r"\| ((?:single points|all pairs|pairs).*?) \|", line):
                 rows[found[1]] = line
-    name = f"pairs, part {part[0]} of {part[1]}" if figures.pairs else "single points"
-    numbers = (figures.points, figures.pairs, figures.played, figures.kills, figures.other_ends)
+    name = "single points"
+    if figures.pairs:
+        name = "all pairs" if part[1] == 1 else f"pairs, part {part[0]} of {part[1]}"
+    numbers = (figures.points, figures.pairs, figures.different, figures.played, figures.kills, figures.other_ends)
     said = " | ".join(f"{number:,}" for number in numbers)
     rows[name] = f"| {name} | {said} | {_commit()}, {figures.seconds:.0f} s |"
     table = "".join(line + "\n" for _, line in sorted(rows.items(), reverse=True))

@@ -16,12 +16,14 @@ from chassis.errors import Problem
 from chassis.ids import new_id
 from tests.crash.child import Child, Died, Pipeline
 from tests.proof.house import House
-from tests.proof.state import State, state_of
+from tests.proof.state import OF_IDS, State, state_of
 from tests.proof.tenants import Tenants
 
 JSON = dict[str, Any]
 Stage = Callable[["World"], None]
 Bug = Callable[[House], None]
+Left = tuple[int, frozenset[tuple[tuple[str, int], int]]]
+"""The number of the turn that was killed, and the state behind it, with all that the world holds."""
 PATIENCE = 40
 """How often the clock may be turned to the next due time before a run counts as one that never ends."""
 
@@ -37,6 +39,8 @@ class World:
         self.house, self._pipeline, self._tenants = house, pipeline, tenants
         self._bug: Bug | None = None
         self.tenant, self.deaths = "", [""]
+        self.left: Left | None = None
+        """What the first kill of the run left behind."""
         self.user_id = ""
         self.known: dict[str, str] = {}
         """Ids that the stages of a flow tell each other."""
@@ -61,7 +65,8 @@ class World:
 
         Returns the final state and the steps since the last death, or since the beginning.
         """
-        self.tenant, self.deaths = new_id(), []
+        self.tenant, self.deaths, self.left = new_id(), [], None
+        self._turns = 0
         self._tenants.clear()
         self._tenants.copy(template, self.tenant)
         self._queues: dict[tuple[str, str], dict[int, bytes]] = {}
@@ -95,6 +100,7 @@ class World:
     def _turn(self, turn: str, *arguments: Any) -> Any:
         """A turn of the services at the present time. None when they died of it; then they have been started again."""
         self._child.at(self._now)
+        self._turns += 1
         try:
             return self._do(turn, *arguments)
         except Died as death:
@@ -110,10 +116,24 @@ class World:
         gone = self._tenants.abandoned(list(self._engines))
         for pid in gone:
             self._engines.pop(pid).dispose()
+        if self.left is None:
+            self.left = self._behind()
         self._connect()
         self._child = Child(self.house, self._pipeline, self._bug)
         self._stirring = set(self.house.runtimes)
         self._arm()
+
+    def _behind(self) -> Left:
+        """All that the services will find when they are started again. Their own memory is gone, so two kills in the
+        same turn that leave the same behind have the same future."""
+        queued = [
+            (f"queue {service} {kind}", body.decode())
+            for (service, kind), messages in self._queues.items()
+            for body in messages.values()
+        ]
+        told = [("mail", mail) for mail in self.mails] + [("answer", self._answer.decode())]
+        state = state_of([*self._tenants.rows(self.tenant), *queued, *told], left_out=OF_IDS)
+        return self._turns, frozenset(state.refined.items())
 
     def _connect(self) -> None:
         """One connection for each role of each service, made before the fork: the child uses it, and dying loses it."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import orjson
@@ -20,12 +20,13 @@ _ID = re.compile(r"([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d(?::?\d\d)?)")
 ROUNDS = 3
 
+# The digest of a request in which ids stand; its answer, which is compared, stands beside it.
+OF_IDS: dict[str, tuple[str, ...]] = {f"{service}.idempotency": ("body_hash",) for service in SERVICES}
 # What else may differ, and why. Everything that is not named here is compared.
-BY_NATURE = {
+BY_NATURE: dict[str, tuple[str, ...]] = {
+    **OF_IDS,
     # The order in which events arrive is not promised; that the positions are dense is checked on their own.
     "eventlog.events": ("position",),
-    # The digest of a request in which ids stand; its answer, which is compared, stands beside it.
-    **{f"{service}.idempotency": ("body_hash",) for service in SERVICES},
     # How often an event had to wait for another that came later.
     **{f"{service}.inbox": ("attempts",) for service in SERVICES},
 }
@@ -61,17 +62,17 @@ def _told(less: Counter[str], more: Counter[str]) -> list[str]:
     return [f"- {row}" for row in sorted(less.elements())] + [f"+ {row}" for row in sorted(more.elements())]
 
 
-def state_of(rows: Sequence[tuple[str, str]]) -> State:
-    """The state that these rows (`service.table`, JSON) are."""
+def state_of(rows: Sequence[tuple[str, str]], *, left_out: Mapping[str, Sequence[str]] = BY_NATURE) -> State:
+    """The state that these rows (`service.table`, JSON) are, up to the columns that are left out."""
     names: list[str] = []
     texts: list[list[str]] = []
     positions: list[int] = []
     for name, content in rows:
-        if left_out := BY_NATURE.get(name):
+        if columns := left_out.get(name):
             document = orjson.loads(content)
             if name == "eventlog.events":
                 positions.append(document["position"])
-            content = orjson.dumps({key: value for key, value in document.items() if key not in left_out}).decode()
+            content = orjson.dumps({key: value for key, value in document.items() if key not in columns}).decode()
         names.append(name)
         texts.append(_ID.split(_INSTANT.sub("<instant>", content)))
     blank = [f"{name} {'<id>'.join(parts[::2])}" for name, parts in zip(names, texts, strict=True)]
