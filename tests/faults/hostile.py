@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import amqp
+from amqp import spec
 
 from chassis.bus import wire
 from chassis.bus.rabbit import link
@@ -30,6 +31,8 @@ from tests.integration.support import GUANXI, environment, until
 
 JSON = dict[str, Any]
 REPEATS, WINDOW = 5, 1_000
+PATIENCE = 60.0
+"""Seconds for which a stranger waits for the broker: sixteen megabytes take a busy machine some time."""
 CAMPAIGN_EVENTS, CAMPAIGN_ROUNDS = 100_000, 4
 CAMPAIGN_SECONDS, CATCH_UP = 1_200.0, 300.0
 """How long a campaign may take to its last kill, and the suite then to everything that was accepted."""
@@ -42,10 +45,21 @@ DEEP = b"[" * 10_000 + b"]" * 10_000
 def broker(run: Run) -> Iterator[Any]:
     """A connection of somebody who has a broker user and no manners."""
     connection = link.connect(run.stack.broker.url, "a stranger")
+    connection.transport.sock.settimeout(PATIENCE)
+    connection.transport.reader.settimeout(PATIENCE)
     try:
         yield connection
     finally:
         connection.close()
+
+
+def send(channel: Any, exchange: str, key: str, message: Any) -> None:
+    """Publish, and wait until the broker has it: what never arrived could not be missed."""
+    channel.confirm_select()
+    link.publish(channel, exchange, key, message)
+    outcome = []
+    channel.wait([spec.Basic.Ack, spec.Basic.Nack], callback=lambda method, *_: outcome.append(method))
+    assert outcome == [spec.Basic.Ack], f"the broker refused a message for {key}"
 
 
 def letters(run: Run, service: str) -> Counter[tuple[str, int]]:
@@ -83,7 +97,7 @@ def poison(run: Run) -> None:
                 forged = {**identity, "kind": "ask", "name": "x", "saga": "s", "context": "e30.e30.e30", "body": {}}
                 messages.append((f"cmd-{service}", wire.encode(forged), good))
             for queue, body, properties in messages:
-                link.publish(channel, "", queue, amqp.Message(body, **properties))
+                send(channel, "", queue, amqp.Message(body, **properties))
             missing[service] = Counter((queue, len(body)) for queue, body, _ in messages)
 
     def kept() -> bool:
@@ -129,7 +143,7 @@ def repeat_events(run: Run) -> None:
             again = events[start : start + WINDOW] * REPEATS
             random.shuffle(again)
             for exchange, key, message in again:
-                link.publish(channel, exchange, key, amqp.Message(message.body, **message.properties))
+                send(channel, exchange, key, amqp.Message(message.body, **message.properties))
     run.figures["repeated"] = REPEATS * len(events)
     until(lambda: not run.stack.queued() and not run.stack.unsettled(), 120, every=0.3, what="the repeats are read")
     after = state(run)
@@ -161,7 +175,7 @@ def _call_too_late(run: Run, channel: Any) -> None:
         correlation_id="1",
         application_headers={"deadline": late},
     )
-    link.publish(channel, "", "rpc-customer", message)
+    send(channel, "", "rpc-customer", message)
     effect = Effect("customer", "customer.account.created", "name", mark)
     # It was never acknowledged, so an effect of it is unexpected.
     run.history.add(Operation(-1, "call too late", slug, "POST", "", None, mark, effect, resolve=False))
