@@ -26,6 +26,8 @@ def measure(host: Host, watch: Watch | None = None) -> bytes:
     sagas = gauge("guanxi_sagas", "Sagas under way", "service", "state")
     oldest = gauge("guanxi_sagas_age_seconds", "Age of the oldest saga under way", "service")
     late = gauge("guanxi_sagas_overdue", "Sagas past their deadline", "service")
+    due = gauge("guanxi_timers_overdue", "Alarms whose time has come and that have not rung", "service")
+    since = gauge("guanxi_timers_overdue_seconds", "How long ago the time of the oldest of them was", "service")
     jobs = gauge("guanxi_jobs", "Jobs by state, kept for thirty days", "service", "state")
     for name, runtime in host.runtimes.items():
         count, seconds = relay.backlog(runtime.database)
@@ -41,6 +43,12 @@ def measure(host: Host, watch: Watch | None = None) -> bytes:
                 jobs.labels(name, row[0]).set(row[1])
             unread = connection.exec_driver_sql("SELECT count(*) FROM dead_letters WHERE discarded_at IS NULL")
             letters.labels(name).set(unread.scalar_one())
+            alarms = connection.exec_driver_sql(
+                "SELECT count(*) AS count, coalesce(extract(epoch FROM now() - min(due_at)), 0) AS age FROM timers"
+                " WHERE due_at < now()"
+            ).one()
+            due.labels(name).set(alarms.count)
+            since.labels(name).set(float(alarms.age))
             age_of_sagas = 0.0
             overdue = 0
             for state in ("running", "compensating"):

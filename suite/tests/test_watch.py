@@ -66,6 +66,12 @@ def test_stuck_work_and_the_checks_result_are_measured(suite_of: Any, tmp_path: 
     data = {"account_id": account, "currency": "USD", "ordered_on": "2026-11-23", "lines": [line]}
     suite.run("sales.order", suite.create("sales.order", data)["id"], "place")
     suite.runtime("sales")._bury("evt-sales", b"\xff", {}, "no JSON")
+    with suite.runtime("sales").database.operations() as connection:
+        for key, seconds in (("late", -600), ("early", 600)):
+            connection.exec_driver_sql(
+                "INSERT INTO timers VALUES (%s, 'nobody rings this', %s, now() + make_interval(secs => %s))",
+                (suite.tenant, key, seconds),
+            )
     checked = Watch(tmp_path)
     checked._take(json.dumps({"clean": False, "rules": RULES}))
     bus = SimpleNamespace(blocked=lambda: False, connected=lambda: True)
@@ -75,5 +81,8 @@ def test_stuck_work_and_the_checks_result_are_measured(suite_of: Any, tmp_path: 
     assert float(lines['guanxi_sagas_age_seconds{service="sales"}']) > 0
     assert float(lines['guanxi_sagas{service="customer",state="running"}']) == 0
     assert float(lines['guanxi_dead_letters{service="sales"}']) >= 1
+    assert float(lines['guanxi_timers_overdue{service="sales"}']) == 1
+    assert 600 <= float(lines['guanxi_timers_overdue_seconds{service="sales"}']) < 700
+    assert float(lines['guanxi_timers_overdue{service="customer"}']) == 0
     assert lines['guanxi_check_violations{invariant="I3"}'] == "2.0"
     suite.settle()
