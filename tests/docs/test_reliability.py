@@ -1,4 +1,5 @@
-"""The pages on reliability and on what went wrong elsewhere name tests; they exist, and no row stands without one."""
+"""The pages on reliability, on what went wrong elsewhere and on the traps of the bus name tests; they exist, and no row
+stands without one."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+TRAPS = ROOT / "chassis" / "bus" / "tests"
 NAMED = re.compile(r"`([\w/.-]+\.py)(?:: ([^`]+))?`")
 
 
@@ -15,21 +17,33 @@ def page(name: str) -> str:
     return (ROOT / "docs" / name).read_text("utf-8")
 
 
-def rows(name: str) -> list[tuple[str, str]]:
+def rows(text: str) -> list[tuple[str, str]]:
     """What is promised, or went wrong elsewhere, and what shows it or keeps it out."""
-    found = [line.strip().strip("|").split("|") for line in page(name).splitlines() if line.startswith("|")]
-    heads = ("Promise", "What went wrong elsewhere", "---")
+    found = [line.strip().strip("|").split("|") for line in text.splitlines() if line.startswith("|")]
+    heads = ("Promise", "What went wrong elsewhere", "Trap", "What happens elsewhere", "---")
     return [(row[0].strip(), row[-1]) for row in found if row[0].strip() not in heads]
 
 
 @pytest.mark.parametrize(("name", "least"), [("reliability.md", 15), ("regressions.md", 13)])
 def test_every_row_names_a_test_that_exists(name: str, least: int) -> None:
-    assert len(rows(name)) >= least
-    for promise, shown in rows(name):
+    found = rows(page(name))
+    assert len(found) >= least
+    they_exist(found, ROOT)
+
+
+def test_every_trap_of_the_bus_has_tests_that_exist() -> None:
+    found = rows((TRAPS / "README.md").read_text("utf-8"))
+    traps = [trap for trap, _ in found if re.fullmatch(r"E\d+b?", trap)]
+    assert traps == [*(f"E{number}" for number in range(1, 13)), "E12b"]
+    they_exist(found, TRAPS)
+
+
+def they_exist(promises: list[tuple[str, str]], folder: Path) -> None:
+    for promise, shown in promises:
         found = NAMED.findall(shown)
         assert found, f"nothing shows: {promise}"
         for path, names in found:
-            source = ROOT / path
+            source = folder / path
             assert source.is_file() and source.name.startswith("test_"), path
             for test in filter(None, re.split(r"[, ]+", names)):
                 assert re.search(rf"^ *def {test}\(", source.read_text("utf-8"), re.MULTILINE), f"{path}: {test}"
