@@ -52,7 +52,8 @@ def together(*readers: Callable[[], Any]) -> list[Any]:
 class Settings:
     """`database` addresses the server; the database, user and password of each service follow from it and the secret.
 
-    `bus` is `amqp://…` or `inprocess://…`.
+    `bus` is `amqp://…` (of a cluster several, with `;` in between) or `inprocess://…`; `management` the address of the
+    broker's management API, if there is one.
     `job_places` is how many jobs a process runs at once, `job_memory` the MiB of address space that each may take,
     `blobs` where files lie, `attachment_quota` how many bytes all attachments of a tenant may have in one service.
     `elasticsearch` is the address of the search index, empty where PostgreSQL alone serves it.
@@ -90,7 +91,10 @@ class Settings:
         }
 
 
-BUS = shape(r"(amqp|pyamqp|inprocess)://\S+", "amqp://user:password@host:port/vhost")
+BUS = shape(
+    r"inprocess://[^;\s]*|(py)?amqp://[^;\s]+(; ?(py)?amqp://[^;\s]+)*",
+    "amqp://user:password@host:port/vhost, of a cluster several with ; in between",
+)
 BLOBS = shape(r"file:///\S*", "file:///folder")
 SECRET = validate.Length(min=32)
 
@@ -110,6 +114,7 @@ def from_environment() -> Settings:
             "context_key": env.str("CONTEXT_KEY", validate=SECRET),
             "bus": env.str("BUS", validate=BUS),
             "database_prefix": env.str("DATABASE_PREFIX", "guanxi", validate=prefix),
+            "management": env.str("BROKER_MANAGEMENT_URL", None),
             "pool_size": env.int("POOL_SIZE", 8, validate=validate.Range(min=2, max=200)),
             "rpc_workers": env.int("RPC_WORKERS", 16, validate=validate.Range(min=1, max=500)),
             "event_workers": env.int("EVENT_WORKERS", 6, validate=validate.Range(min=1, max=100)),

@@ -144,6 +144,8 @@ def migrate_files() -> list[JSON]:
 
 def check_files() -> list[JSON]:
     env = [secret(name) for name in SERVICE_SECRETS]
+    # Without the management the bindings of queues are not checked.
+    env.append(secret(OPTIONAL_SECRETS["eventlog"], optional=True))
     one = container("check", ["check", "--json"], env, "guanxi-services", "rpc", CPU["rpc"])
     template = pod("check", "check", "check", one, restartPolicy="Never")
     # By night what agrees is sealed, so that inboxes may be tidied, and what is missing is published again.
@@ -222,7 +224,7 @@ def network_files() -> list[JSON]:
         policy("to-dns", part_of, dns, 53, udp=True),
         policy("to-bus", named(*SERVICES, "gateway", "migrate", "check"), servers("bus"), 5672, 5671),
         policy("to-database", named(*SERVICES, "migrate", "check"), servers("database"), 5432),
-        policy("to-broker-management", named("eventlog"), servers("bus"), 15672, 15671),
+        policy("to-broker-management", named("eventlog", "check"), servers("bus"), 15672, 15671),
         policy("to-elasticsearch", named("search"), servers("search"), 9200),
         policy("to-mail", named("notify"), None, 25, 465, 587),
         # The service checks every address itself; this is the second wall around what lies inside.

@@ -41,6 +41,15 @@ class QueueState:
     old: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class QueueShape:
+    """A queue as it has to be: its arguments, and the pairs of exchange and routing key by which it is fed."""
+
+    name: str
+    arguments: dict[str, Any]
+    bindings: list[tuple[str, str]]
+
+
 class BusUnavailable(Exception):
     """The request was certainly not delivered: no broker, or nobody serves this, or nothing was written."""
 

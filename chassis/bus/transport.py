@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from chassis.bus.ports import Caller, Endpoint, Publisher, QueueState
+from chassis.bus.ports import Caller, Endpoint, Publisher, QueueShape, QueueState
 
 if TYPE_CHECKING:
     from chassis.bus.hosting import Running
@@ -43,11 +43,25 @@ class Transport(ABC):
         from them. Returns how many messages were moved. Raises BusUnavailable."""
         return 0
 
+    def restore(self, endpoints: Sequence[Endpoint]) -> int:
+        """Make the queues and bindings of these endpoints that are missing; a queue that is there stays as it is.
+        Returns how many queues there are then. Raises BusUnavailable."""
+        return 0
+
     def inspect(self, endpoints: Sequence[Endpoint]) -> list[QueueState]:
         """The broker's queues of these endpoints, asked for and not touched; none within one process.
 
         Raises BusUnavailable."""
         return []
+
+    def shapes(self, endpoints: Sequence[Endpoint]) -> list[QueueShape]:
+        """The queues of these endpoints as `declare` makes them; none within one process."""
+        return []
+
+    def standing(self, management_url: str) -> dict[str, QueueShape]:
+        """The broker's queues as they are, by their names, by its management API: AMQP tells of neither arguments nor
+        bindings. None within one process. Raises BusUnavailable."""
+        return {}
 
     @abstractmethod
     def serve(self, endpoints: Sequence[Endpoint], kinds: set[str]) -> Running:
@@ -67,7 +81,8 @@ class Transport(ABC):
 
 
 def connect(url: str) -> Transport:
-    """The transport for `inprocess://<name>` or `amqp://user:password@host:port/vhost` (also `pyamqp://`).
+    """The transport for `inprocess://<name>` or `amqp://user:password@host:port/vhost` (also `pyamqp://`). Nodes of a
+    cluster are named one after the other, with `;` between the addresses.
 
     Opens nothing yet. Raises ValueError for any other scheme.
     """

@@ -111,5 +111,6 @@ def from_environment() -> Broker | None:
     management = env.str("GUANXI_BROKER_MANAGEMENT_URL", "", validate=shape(r"(https?://\S+)?", MANAGEMENT))
     outside = env.str("GUANXI_BROKER_URL", "", validate=shape(r"((amqp|pyamqp)://\S+)?", "amqp://host:port/vhost"))
     seal(env)
-    url = outside or Env().str("GUANXI_BUS", "")
+    # Of a cluster outsiders are told the first node, unless an address for them was given.
+    url = outside or Env().str("GUANXI_BUS", "").partition(";")[0]
     return Broker(management, url) if management and url.startswith(("amqp://", "pyamqp://")) else None

@@ -13,13 +13,15 @@ from typing import Any
 from sqlalchemy.engine import Connection
 
 from chassis import reconcile
+from chassis.bus.ports import BusUnavailable
+from chassis.bus.transport import connect
 from chassis.database import make_engine
 from chassis.reconcile import Act, Difference, Report, Subscriber
 from chassis.runtime import matches
 from contracts.registry import SERVICES
-from suite.check.delivery import subscriptions
+from suite.check.delivery import runtimes, subscriptions
 from suite.check.index import DOCUMENTS, living
-from suite.check.sources import Look, Settings, Sources
+from suite.check.sources import Look, Settings, Sources, Unreachable
 
 EVERYTHING = "*"
 ARRIVES_WITHIN = 60.0
@@ -32,6 +34,8 @@ class Repaired:
     report: Report
     indexed: int = 0
     """Records whose latest change was published again for the index."""
+    queues: int = 0
+    """Queues of which what was missing was made again, bindings too."""
     left: list[Difference] = field(default_factory=list)
     """What still differs afterwards."""
 
@@ -64,9 +68,12 @@ def compare(settings: Settings, *, act: Act | None = None, now: dt.datetime | No
 def repair(
     settings: Settings, *, wait: Callable[[float], Any] = time.sleep, within: float = ARRIVES_WITHIN
 ) -> Repaired:
-    """Compare, publish again, and wait until it arrived or `within` seconds are over. Raises Unreachable."""
+    """Make missing queues and bindings again, compare, publish again, and wait until it arrived or `within` seconds are
+    over. Raises Unreachable.
+    """
+    restored = restore(settings.bus)
     with operations(settings) as act:
-        done = Repaired(compare(settings, act=act), _index(settings, act))
+        done = Repaired(compare(settings, act=act), _index(settings, act), restored)
         waited, pause = 0.0, 0.5
         while True:
             now = compare(settings) if done.report.published or done.report.differences else Report()
@@ -78,6 +85,16 @@ def repair(
             wait(pause)
             waited += pause
             pause = min(pause * 2, 8.0)
+
+
+def restore(bus: str) -> int:
+    """What is published again must find its way. Returns how many queues there are; none is changed that is there."""
+    if not bus:
+        return 0
+    try:
+        return connect(bus).restore([runtime.endpoint() for runtime in runtimes()])
+    except BusUnavailable as error:
+        raise Unreachable(f"broker: {error}") from error
 
 
 def _index(settings: Settings, act: Act) -> int:

@@ -53,10 +53,11 @@ def as_json(results: Sequence[Result], repaired: Repaired | None = None) -> str:
 
 
 def repaired_document(repaired: Repaired) -> dict[str, Any]:
-    """`{"hours", "sealed", "published", "indexed", "differences": […], "left": […]}`: differences by hour and
-    subscriber, each with the ids of events that are `missing` there and those `unknown` to their source."""
+    """`{"queues", "hours", "sealed", "published", "indexed", "differences": […], "left": […]}`: differences by
+    hour and subscriber, each with the ids of events that are `missing` there and those `unknown` to their source."""
     found = repaired.report
     return {
+        "queues": repaired.queues,
         "hours": found.hours,
         "sealed": found.sealed,
         "published": found.published,
@@ -79,6 +80,8 @@ def repaired_as_text(repaired: Repaired) -> str:
         f"{found.hours:,} hours were compared and {found.sealed:,} newly sealed; {found.published:,} events were"
         f" published again, {repaired.indexed:,} records for the index."
     )
+    if repaired.queues:
+        lines.append(f"{repaired.queues:,} queues have their bindings, again where one was missing.")
     missing = sum(len(one.missing) for one in repaired.left)
     unknown = {event for one in repaired.left for event in one.unknown}
     if missing:

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
-from chassis.bus.ports import BusUnavailable, Endpoint, QueueState
+from chassis.bus.ports import BusUnavailable, Endpoint, QueueShape, QueueState
 from chassis.bus.transport import connect
 from chassis.database import make_engine
 from contracts.registry import SERVICES, registry
@@ -35,6 +35,10 @@ class Settings(Protocol):
     def bus(self) -> str:
         """The address of the bus, or an empty text where there is none to look at."""
 
+    @property
+    def management(self) -> str | None:
+        """The address of the broker's management API, if there is one."""
+
     def database_url(self, service: str, role: str) -> str:
         """The address of a service's database for one of its roles."""
 
@@ -50,8 +54,11 @@ class Side:
 class Look:
     """All databases at (almost) one moment."""
 
-    def __init__(self, connections: dict[str, Connection], tenant: str | None, bus: str) -> None:
-        self._connections, self.tenant, self._bus = connections, tenant, bus
+    def __init__(
+        self, connections: dict[str, Connection], tenant: str | None, bus: str, management: str | None = None
+    ) -> None:
+        self._connections, self.tenant = connections, tenant
+        self._bus, self._management = bus, management
 
     def rows(self, service: str, statement: str, **parameters: Any) -> list[Any]:
         """What a statement selects, of the asked tenant only. Its first column is `tenant_id`."""
@@ -131,6 +138,17 @@ class Look:
         except BusUnavailable as error:
             raise Unreachable(f"broker: {error}") from error
 
+    def shapes(self, endpoints: Sequence[Endpoint]) -> list[tuple[QueueShape, QueueShape | None]]:
+        """These endpoints' queues as they have to be and as they are; none where nobody tells. Raises Unreachable."""
+        if not self._bus or not self._management:
+            return []
+        try:
+            transport = connect(self._bus)
+            found = transport.standing(self._management)
+            return [(shape, found.get(shape.name)) for shape in transport.shapes(endpoints)]
+        except BusUnavailable as error:
+            raise Unreachable(f"broker: {error}") from error
+
     def _run(self, service: str, statement: str, parameters: dict[str, Any]) -> list[Any]:
         try:
             return list(
@@ -145,7 +163,7 @@ class Sources:
 
     def __init__(self, settings: Settings, tenant: str | None = None) -> None:
         registry.load()
-        self.tenant, self._bus = tenant, settings.bus
+        self.tenant, self._bus, self._management = tenant, settings.bus, settings.management
         self._engines: dict[str, Engine] = {
             service: make_engine(settings.database_url(service, "checker"), pool_size=1, name="guanxi check")
             for service in SERVICES
@@ -166,7 +184,7 @@ class Sources:
                 except DBAPIError as error:
                     raise Unreachable(_plainly(service, error)) from error
                 connections[service] = connection
-            yield Look(connections, self.tenant, self._bus)
+            yield Look(connections, self.tenant, self._bus, self._management)
 
     def close(self) -> None:
         for engine in self._engines.values():

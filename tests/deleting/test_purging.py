@@ -185,6 +185,7 @@ class Checked:
     """The test's databases as the check asks for them; without a broker."""
 
     bus = ""
+    management = None
 
     def __init__(self, databases: Any) -> None:
         self._databases = databases

@@ -1,4 +1,5 @@
-"""`python -m tests.faults.run [F1 F3 …]`: the chosen faults, or all, one after the other on one stack.
+"""`python -m tests.faults.run [F1 F3 …]`: the chosen faults, or all, one after the other on one
+stack; those that need several brokers on one of their own.
 
 `SEED` makes the same choices again, `RATE` is the number of arrivals in a second, `LONG=1` the long variant. Writes a
 row for each fault into `results.md` (not in CI, where the tree must stay as it is) and each history into `HISTORY`, a
@@ -21,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from suite.servers import rabbitmq
-from tests.faults import hostile, results, schedules
+from tests.faults import cluster, hostile, results, schedules
 from tests.faults.history import MOST_SHOWN, Counts
 from tests.faults.load import Load, Tenant, open_tenants
 from tests.faults.schedules import COOL, WARM, Run
@@ -38,6 +39,8 @@ class Fault:
     """A schedule; the first line of its docstring is its name in the plan and what it does."""
 
     schedule: Callable[[Run], None]
+    clustered: bool = False
+    """Whether it needs several brokers, and so a stack of its own."""
 
     @property
     def name(self) -> str:
@@ -50,25 +53,28 @@ class Fault:
 
 FAULTS = {
     fault.name: fault
-    for fault in map(
-        Fault,
-        (
-            schedules.kill_services,
-            schedules.kill_parts,
-            schedules.restart_broker,
-            schedules.kill_broker,
-            schedules.raise_alarms,
-            schedules.hang_broker,
-            schedules.break_links,
-            schedules.restart_database,
-            schedules.storm_locks,
-            schedules.stall_consumers,
-            hostile.poison,
-            hostile.repeat_events,
-            hostile.kill_import,
-            hostile.starve,
-            hostile.campaign,
+    for fault in (
+        *map(
+            Fault,
+            (
+                schedules.kill_services,
+                schedules.kill_parts,
+                schedules.restart_broker,
+                schedules.kill_broker,
+                schedules.raise_alarms,
+                schedules.hang_broker,
+                schedules.break_links,
+                schedules.restart_database,
+                schedules.storm_locks,
+                schedules.stall_consumers,
+                hostile.poison,
+                hostile.repeat_events,
+                hostile.kill_import,
+                hostile.starve,
+                hostile.campaign,
+            ),
         ),
+        Fault(cluster.lose_nodes, clustered=True),
     )
 }
 
@@ -147,6 +153,26 @@ def commit() -> str:
     return subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
 
 
+def run_faults(names: list[str], *, clustered: bool, seed: int, rate: float, long: bool) -> list[Report]:
+    """These faults one after the other on one stack."""
+    reports = []
+    with (
+        tempfile.TemporaryDirectory(prefix="guanxi-faults-") as folder,
+        Stack(Path(folder), clustered=clustered) as stack,
+    ):
+        tenants = open_tenants(stack)
+        for name in names:
+            reports.append(run_fault(stack, tenants, FAULTS[name], seed=seed, rate=rate, long=long))
+            show(reports[-1])
+            if os.environ.get("CI") != "true":
+                results.write(reports[-1], commit=commit(), rate=rate, long=long, servers=stack.servers())
+        if not all(report.clean for report in reports):
+            keep = Path(os.environ.get("HISTORY") or tempfile.gettempdir()) / "faults-processes.log"
+            keep.write_bytes((Path(folder) / "processes.log").read_bytes())
+            print(f"what the processes said is in {keep}")
+    return reports
+
+
 def main(chosen: list[str]) -> int:
     unknown = [name for name in chosen if name not in FAULTS]
     if unknown:
@@ -156,17 +182,10 @@ def main(chosen: list[str]) -> int:
     seed = int(os.environ.get("SEED") or random.randrange(10**6))
     rate, long = float(os.environ.get("RATE") or 5), os.environ.get("LONG") == "1"
     reports = []
-    with tempfile.TemporaryDirectory(prefix="guanxi-faults-") as folder, Stack(Path(folder)) as stack:
-        tenants = open_tenants(stack)
-        for name in chosen or FAULTS:
-            reports.append(run_fault(stack, tenants, FAULTS[name], seed=seed, rate=rate, long=long))
-            show(reports[-1])
-            if os.environ.get("CI") != "true":
-                results.write(reports[-1], commit=commit(), rate=rate, long=long, servers=stack.servers())
-        if not all(report.clean for report in reports):
-            keep = Path(os.environ.get("HISTORY") or tempfile.gettempdir()) / "faults-processes.log"
-            keep.write_bytes((Path(folder) / "processes.log").read_bytes())
-            print(f"what the processes said is in {keep}")
+    for clustered in (False, True):
+        names = [name for name in chosen or FAULTS if FAULTS[name].clustered == clustered]
+        if names:
+            reports += run_faults(names, clustered=clustered, seed=seed, rate=rate, long=long)
     return 0 if all(report.clean for report in reports) else 1
 
 

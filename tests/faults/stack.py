@@ -1,4 +1,7 @@
-"""The suite as separate processes, every link to a server led through a proxy that can be broken."""
+"""The suite as separate processes, every link to a server led through a proxy that can be broken.
+
+With three brokers there is no proxy before them: their addresses are given as an operator would give them.
+"""
 
 from __future__ import annotations
 
@@ -24,6 +27,7 @@ from contracts.registry import SERVICES
 from suite.processes import Child, Supervisor
 from suite.servers import Postgres, RabbitMQ
 from suite.servers.process import free_ports
+from tests.faults.brokers import Cluster
 from tests.faults.history import Effect
 from tests.faults.proxy import Proxy
 from tests.integration.support import GUANXI, Api, environment, until
@@ -35,10 +39,12 @@ SPLIT = "sales"
 
 
 class Stack:
-    """Broker, database, one process per service (three for sales) and a gateway. A context manager."""
+    """Broker (or `clustered` ones), database, one process per service (three for sales) and a gateway. A context
+    manager."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, clustered: bool = False) -> None:
         self.log = (folder / "processes.log").open("a", buffering=1)
+        self.cluster = Cluster(folder / "rabbitmq") if clustered else None
         self.broker = RabbitMQ(folder / "rabbitmq", say=lambda _: None)
         self.database = Postgres(folder / "postgres", max_connections=400, say=lambda _: None)
         self.tokens: dict[str, str] = {}
@@ -56,19 +62,26 @@ class Stack:
         return self
 
     def _start(self) -> None:
-        bus, server = make_url(self.broker.start()), make_url(self.database.start())
-        self.bus_link = Proxy("127.0.0.1", bus.port or 0)
-        self.gateway_link = Proxy("127.0.0.1", bus.port or 0)
+        server = make_url(self.database.start())
+        if self.cluster:
+            direct = through = gateways = self.cluster.start()
+        else:
+            bus = make_url(self.broker.start())
+            self.bus_link = Proxy("127.0.0.1", bus.port or 0)
+            self.gateway_link = Proxy("127.0.0.1", bus.port or 0)
+            direct, through, gateways = (
+                _at(bus, port) for port in (bus.port, self.bus_link.port, self.gateway_link.port)
+            )
         self.database_link = Proxy("127.0.0.1", server.port or 0)
         plain = {
             "GUANXI_DATABASE_SECRET": secrets.token_hex(32),
             "GUANXI_CONTEXT_KEY": secrets.token_hex(32),
             "GUANXI_LOG": "INFO",
         }
-        self.direct = environment(**plain, GUANXI_BUS=_at(bus, bus.port), GUANXI_DATABASE_URL=_at(server, server.port))
+        self.direct = environment(**plain, GUANXI_BUS=direct, GUANXI_DATABASE_URL=_at(server, server.port))
         serving = {
             **plain,
-            "GUANXI_BUS": _at(bus, self.bus_link.port),
+            "GUANXI_BUS": through,
             "GUANXI_DATABASE_URL": _at(server, self.database_link.port),
         }
         self.command("migrate")
@@ -81,7 +94,7 @@ class Stack:
                 self.probes[name] = probes.pop()
                 arguments = ("serve", service, *(("--only", kind) if kind else ()))
                 children.append(Child(name, arguments, {**serving, "GUANXI_PROBE_PORT": str(self.probes[name])}))
-        answering = {**plain, "GUANXI_BUS": _at(bus, self.gateway_link.port)}
+        answering = {**plain, "GUANXI_BUS": gateways}
         children.append(Child("gateway", ("gateway", "--port", str(self.port)), answering))
         # What the launcher's own environment says must not reach the children.
         for name in [name for name in os.environ if name.startswith("GUANXI_")]:
@@ -102,7 +115,7 @@ class Stack:
         for link in ("bus_link", "gateway_link", "database_link"):
             if hasattr(self, link):
                 getattr(self, link).close()
-        self.broker.remove()
+        (self.cluster or self.broker).remove()
         self.database.remove()
         self.log.close()
 
@@ -200,14 +213,16 @@ class Stack:
 
     def queued(self) -> dict[str, int]:
         """Messages in the broker's queues that are not empty."""
-        printed = self.broker.ctl("-p", "guanxi", "list_queues", "name", "messages", "--no-table-headers")
+        broker = self.cluster or self.broker
+        printed = broker.ctl("-p", "guanxi", "list_queues", "name", "messages", "--no-table-headers")
         pairs = (line.split() for line in printed.splitlines() if line.strip())
         return {pair[0]: int(pair[1]) for pair in pairs if len(pair) == 2 and pair[1] != "0"}
 
     def servers(self) -> str:
         """The servers by name and version."""
         ((postgres,),) = self.rows(SERVICES[0], "SHOW server_version")
-        return f"RabbitMQ {self.broker.ctl('version').strip()}, PostgreSQL {str(postgres).partition(' ')[0]}"
+        broker = self.cluster or self.broker
+        return f"RabbitMQ {broker.ctl('version').strip()}, PostgreSQL {str(postgres).partition(' ')[0]}"
 
     # --- breaking
 

@@ -11,7 +11,7 @@ import pytest
 
 from chassis.bus.rabbit import link
 from chassis.bus.transport import connect
-from suite.check import broker
+from suite.check import broker, repair
 from suite.check.delivery import runtimes
 from suite.check.rules import Fault, Seen
 from suite.check.sources import Look, Unreachable
@@ -24,7 +24,7 @@ def server(tmp_path_factory: Any) -> Iterator[rabbitmq.RabbitMQ]:
         if os.environ.get("CI") == "true":
             pytest.fail("RabbitMQ is not installed, and CI must not pass without it")
         pytest.skip("RABBITMQ IS NOT INSTALLED: the rule over its queues is not tested")
-    with rabbitmq.RabbitMQ(tmp_path_factory.mktemp("rabbitmq")) as made:
+    with rabbitmq.RabbitMQ(tmp_path_factory.mktemp("rabbitmq"), management=True) as made:
         yield made
 
 
@@ -46,6 +46,44 @@ def test_queues_that_are_all_there_and_empty_are_looked_at_and_in_order(server: 
     assert found.faults == []
     # Calls and events of nine services, and saga messages of those that take part in any.
     assert found.rows >= 18
+
+
+def shape(server: rabbitmq.RabbitMQ) -> Seen:
+    return broker.shapes.check(Look({}, None, server.url, server.management_url))
+
+
+def test_queues_as_they_were_declared_are_looked_at_with_each_binding(server: Any, channel: Any) -> None:
+    found = shape(server)
+    assert found.faults == []
+    wanted = connect(server.url).shapes([runtime.endpoint() for runtime in runtimes()])
+    assert found.rows == len(wanted) + sum(len(each.bindings) for each in wanted) > 50
+
+
+def test_a_binding_that_was_lost_is_a_violation_and_is_made_again_by_a_repair(server: Any, channel: Any) -> None:
+    channel.queue_unbind("evt-sales", "customer.events", "customer.account.*")
+    says = "is not bound to customer.events by customer.account.*: such events do not reach it"
+    assert shape(server).faults == [Fault(None, "broker", "evt-sales", says)]
+    assert repair.restore(server.url) >= 18
+    assert shape(server).faults == []
+
+
+def test_a_queue_with_other_arguments_is_a_violation(server: Any, channel: Any) -> None:
+    channel.queue_delete("cmd-inventory")
+    channel.queue_declare("cmd-inventory", durable=True, auto_delete=False, arguments={"x-queue-type": "quorum"})
+    channel.queue_bind("cmd-inventory", "guanxi.commands", "inventory")
+    faults = shape(server).faults
+    # A repair takes it as it is and mends the rest.
+    assert repair.restore(server.url) >= 18
+    channel.queue_delete("cmd-inventory")
+    assert faults == [Fault(None, "broker", "cmd-inventory", "has x-delivery-limit None instead of 1000000000")]
+
+
+def test_without_the_management_bindings_are_not_checked_and_one_that_fails_is_no_clean_result(server: Any) -> None:
+    assert broker.shapes.check(Look({}, None, server.url)) == Seen()
+    with pytest.raises(Unreachable):
+        broker.shapes.check(Look({}, None, server.url, "http://guanxi:x@127.0.0.1:1"))
+    with pytest.raises(Unreachable):
+        broker.shapes.check(Look({}, None, server.url, server.management_url.replace("guanxi:", "guanxi:x")))
 
 
 def test_a_queue_that_is_missing_is_a_violation(server: Any, channel: Any) -> None:

@@ -37,6 +37,7 @@ class Business:
     """One tenant's doings, through the services."""
 
     bus = ""
+    management = None
 
     def __init__(self, suite: Suite, databases: Databases) -> None:
         self.suite, self.databases = suite, databases

@@ -17,7 +17,7 @@ from chassis.bus.handling import Delivery
 from chassis.bus.ports import Endpoint
 from chassis.bus.rabbit import topology
 from chassis.bus.rabbit.caller import REPLY_TO
-from chassis.bus.rabbit.link import Down, Link, publish
+from chassis.bus.rabbit.link import Down, Link, clustered, publish
 
 CALL_PREFETCH = 50
 REPLY_PATIENCE = 3.0
@@ -180,7 +180,7 @@ class RabbitFeed:
         self.link.close()
 
     def _opened(self, connection: Any) -> list[_Inflow]:
-        topology.attach(connection, self._endpoint, self._kind)
+        topology.attach(connection, self._endpoint, self._kind, clustered=clustered(self._url))
         inflows = []
         for kind, queue, prefetch in self._queues:
             channel = connection.channel()

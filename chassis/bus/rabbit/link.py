@@ -15,6 +15,7 @@ from urllib.parse import unquote, urlsplit
 
 import amqp
 from amqp import spec
+from amqp.exceptions import AMQPError
 from amqp.method_framing import frame_handler
 from amqp.transport import TCPTransport
 
@@ -83,15 +84,43 @@ class _Connection(amqp.Connection):  # type: ignore[misc]
         return _Socket(host, connect_timeout=connect_timeout, socket_settings=kwargs.get("socket_settings"))
 
 
+def addresses(url: str) -> list[str]:
+    """The brokers of a cluster, named one after the other with `;` in between, as kombu does; usually one."""
+    return [each.strip() for each in url.split(";") if each.strip()]
+
+
+def clustered(url: str) -> bool:
+    """Whether this names several brokers, so that the loss of one is to be survived."""
+    return len(addresses(url)) > 1
+
+
+def virtual_host(url: str) -> str:
+    """The virtual host, which is the same on every node."""
+    return unquote(urlsplit(addresses(url)[0]).path[1:]) or "/"
+
+
 def connect(url: str, name: str, **callbacks: Any) -> Any:
-    """An open py-amqp connection. No step of opening waits longer than 2 s. Raises OSError or an amqp error."""
+    """An open py-amqp connection. No step of opening waits longer than 2 s. Raises OSError or an amqp error.
+
+    Of several brokers one takes it that can, each the same share of all connections.
+    """
+    *others, last = random.sample(addresses(url), k=len(addresses(url)))
+    for each in others:
+        try:
+            return _connect(each, name, **callbacks)
+        except (OSError, AMQPError) as error:
+            log.debug("%s: a broker of several does not answer: %s", name, error)
+    return _connect(last, name, **callbacks)
+
+
+def _connect(url: str, name: str, **callbacks: Any) -> Any:
     parts = urlsplit(url)
     connection = _Connection(
         host=f"{parts.hostname or 'localhost'}:{parts.port or 5672}",
         userid=unquote(parts.username or "guest"),
         password=unquote(parts.password or "guest"),
         login_method="PLAIN",
-        virtual_host=unquote(parts.path[1:]) or "/",
+        virtual_host=virtual_host(url),
         client_properties={"connection_name": name},
         connect_timeout=CONNECT_SECONDS,
         frame_handler=_tolerant_frames,

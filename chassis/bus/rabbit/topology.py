@@ -18,7 +18,7 @@ import amqp
 from amqp import spec
 from amqp.exceptions import MessageNacked, NotFound, PreconditionFailed
 
-from chassis.bus.ports import COMMANDS, BusUnavailable, Endpoint, QueueState
+from chassis.bus.ports import COMMANDS, BusUnavailable, Endpoint, QueueShape, QueueState
 from chassis.bus.rabbit.link import publish
 
 log = logging.getLogger(__name__)
@@ -31,7 +31,14 @@ _QUORUM = {
 }
 # Calls expire by themselves; the limit protects the broker from a flood, at the cost of the calls that waited longest.
 _CALLS = {"x-queue-type": "classic", "x-max-length": 10_000}
+# A classic queue stands on one node. Without that node AMQP can neither read it nor make it anew, so where there are
+# several, calls pay for a queue that outlives one of them.
+_CLUSTERED_CALLS = _CALLS | {"x-queue-type": "quorum", "x-delivery-limit": _QUORUM["x-delivery-limit"]}
 CALL_ATTEMPTS = 5
+
+
+def _calls(clustered: bool) -> dict[str, Any]:
+    return _CLUSTERED_CALLS if clustered else _CALLS
 
 
 def calls_queue(endpoint: Endpoint) -> str:
@@ -59,10 +66,10 @@ def _kept(endpoint: Endpoint, generation: int = 0) -> Iterator[tuple[str, dict[s
         yield messages_queue(endpoint, generation), _QUORUM | endpoint.arguments, [(COMMANDS, endpoint.service)]
 
 
-def declare(connection: Any, endpoints: Sequence[Endpoint]) -> None:
+def declare(connection: Any, endpoints: Sequence[Endpoint], *, clustered: bool = False) -> None:
     """What `guanxi migrate` does; repeating it changes nothing.
 
-    rpc-<service>                durable classic queue, default exchange
+    rpc-<service>                durable classic queue (on a cluster a quorum queue), default exchange
     evt-<service>[.<generation>] durable quorum queue, bound to the topic exchanges `<source>.events` by event type
     cmd-<service>[.<generation>] durable quorum queue, bound to the direct exchange `guanxi.commands` by service name
 
@@ -71,7 +78,7 @@ def declare(connection: Any, endpoints: Sequence[Endpoint]) -> None:
     for endpoint in endpoints:
         _exchanges(connection, endpoint)
         if endpoint.rpc:
-            _declare_calls(connection, calls_queue(endpoint))
+            _declare_calls(connection, calls_queue(endpoint), _calls(clustered))
         for queue, arguments, bindings in _kept(endpoint):
             try:
                 _declare(connection, queue, arguments, bindings)
@@ -85,7 +92,7 @@ def declare(connection: Any, endpoints: Sequence[Endpoint]) -> None:
                             channel.queue_unbind(queue, exchange, key)
 
 
-def attach(connection: Any, endpoint: Endpoint, kind: str) -> None:
+def attach(connection: Any, endpoint: Endpoint, kind: str, *, clustered: bool = False) -> None:
     """What a process does before it consumes: a queue that is gone is made again, one that is there is taken as it is.
 
     So a process never argues with the broker about a queue's arguments, which would go on for ever.
@@ -93,7 +100,7 @@ def attach(connection: Any, endpoint: Endpoint, kind: str) -> None:
     _exchanges(connection, endpoint)
     if kind == "rpc":
         if _counts(connection, calls_queue(endpoint)) is None:
-            _declare_calls(connection, calls_queue(endpoint))
+            _declare_calls(connection, calls_queue(endpoint), _calls(clustered))
         return
     for queue, arguments, bindings in _kept(endpoint):
         missing = _counts(connection, queue) is None
@@ -119,6 +126,14 @@ def retire(connection: Any, endpoint: Endpoint) -> int:
                 channel.queue_delete(old)
             log.warning("%s is gone; its messages went to %s", old, new)
     return moved
+
+
+def shapes(endpoint: Endpoint, *, clustered: bool = False) -> Iterator[QueueShape]:
+    """The queues as `declare` makes them."""
+    if endpoint.rpc:
+        yield QueueShape(calls_queue(endpoint), _calls(clustered), [])
+    for queue, arguments, bindings in _kept(endpoint):
+        yield QueueShape(queue, arguments, bindings)
 
 
 def inspect(connection: Any, endpoint: Endpoint) -> Iterator[QueueState]:
@@ -168,10 +183,10 @@ def _declare(
             channel.queue_bind(queue, exchange, key)
 
 
-def _declare_calls(connection: Any, queue: str) -> None:
+def _declare_calls(connection: Any, queue: str, arguments: dict[str, Any]) -> None:
     for attempt in range(1, CALL_ATTEMPTS + 1):
         try:
-            _declare(connection, queue, _CALLS, [])
+            _declare(connection, queue, arguments, [])
             return
         except PreconditionFailed:
             # A process of the version before may make it again in its own shape in between.

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from amqp.exceptions import AMQPError
 
-from chassis.bus.ports import BusUnavailable, Endpoint, QueueState
-from chassis.bus.rabbit import topology
+from chassis.bus.ports import BusUnavailable, Endpoint, QueueShape, QueueState
+from chassis.bus.rabbit import management, topology
 from chassis.bus.rabbit.caller import RabbitCaller
-from chassis.bus.rabbit.link import Link, connect
+from chassis.bus.rabbit.link import Link, clustered, connect, virtual_host
 from chassis.bus.rabbit.publisher import RabbitPublisher
 from chassis.bus.transport import Transport
 
@@ -34,7 +34,7 @@ class RabbitTransport(Transport):
         try:
             connection = connect(self._url, f"{self._name()} declares")
             try:
-                topology.declare(connection, endpoints)
+                topology.declare(connection, endpoints, clustered=clustered(self._url))
             finally:
                 connection.close()
         except (OSError, AMQPError) as error:
@@ -52,6 +52,19 @@ class RabbitTransport(Transport):
         except (OSError, AMQPError) as error:
             raise BusUnavailable(f"old queues could not be retired: {error}") from error
 
+    def restore(self, endpoints: Sequence[Endpoint]) -> int:
+        try:
+            connection = connect(self._url, f"{self._name()} restores")
+            try:
+                for endpoint in endpoints:
+                    for kind in ("rpc", "events") if endpoint.rpc else ("events",):
+                        topology.attach(connection, endpoint, kind, clustered=clustered(self._url))
+            finally:
+                connection.close()
+        except (OSError, AMQPError) as error:
+            raise BusUnavailable(f"the topology could not be restored: {error}") from error
+        return len(self.shapes(endpoints))
+
     def inspect(self, endpoints: Sequence[Endpoint]) -> list[QueueState]:
         try:
             connection = connect(self._url, f"{self._name()} inspects")
@@ -61,6 +74,13 @@ class RabbitTransport(Transport):
                 connection.close()
         except (OSError, AMQPError) as error:
             raise BusUnavailable(f"the queues could not be looked at: {error}") from error
+
+    def shapes(self, endpoints: Sequence[Endpoint]) -> list[QueueShape]:
+        several = clustered(self._url)
+        return [shape for endpoint in endpoints for shape in topology.shapes(endpoint, clustered=several)]
+
+    def standing(self, management_url: str) -> dict[str, QueueShape]:
+        return management.shapes(management_url, virtual_host(self._url))
 
     def serve(self, endpoints: Sequence[Endpoint], kinds: set[str]) -> Running:
         from chassis.bus import hosting

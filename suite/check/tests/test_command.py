@@ -38,6 +38,7 @@ class Elsewhere:
     """Settings whose one service cannot be reached."""
 
     bus = ""
+    management = None
 
     def __init__(self, world: World, service: str) -> None:
         self.world, self.service = world, service

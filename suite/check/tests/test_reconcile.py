@@ -22,6 +22,7 @@ class Installation:
     """A business at work, whose databases can be set back."""
 
     bus = ""
+    management = None
 
     def __init__(self, server: str) -> None:
         self.databases = Databases(server, f"restore_{os.getpid()}")

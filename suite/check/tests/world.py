@@ -120,6 +120,7 @@ class World:
         self._replaced: dict[str, str] = {}
 
     bus = ""
+    management = None
 
     def database_url(self, service: str, role: str) -> str:
         url = make_url(self._databases.url(service, role))
