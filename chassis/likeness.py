@@ -42,6 +42,7 @@ _EXTENSION = re.compile(
     r"\s*(?:;\s*ext=|\bext(?:ension|n)?\b\.?|\bx(?=\s*\d)|#|\bramal\b|\bdurchwahl\b|\bdw\b\.?|\bposte\b|\bint\b\.?|"
     r"内线|分机|分機|转|轉)\s*[:.]?\s*\d{1,6}\s*$"
 )
+_HAN = re.compile(f"[{HAN}]")
 _TRUNK = re.compile(r"(?<=\d)\s*\(0\)")
 _CHINESE_MOBILE = re.compile("1[3-9]")
 PHONE_TAIL = 7
@@ -137,7 +138,7 @@ def keys(kind: str, key: str) -> set[str]:
         return {f"{kind}:{key[:LONGEST]}"}
     found = set()
     for word in key.split():
-        if re.match(f"[{HAN}]", word):
+        if _HAN.match(word):
             found |= {f"{kind}:{word[at : at + 2]}" for at in range(max(len(word) - 1, 1))}
         elif kind == "address":
             if any(char.isdigit() for char in word) and len(word) > 2:

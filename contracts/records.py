@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
-from marshmallow import RAISE, Schema
+from marshmallow import RAISE, Schema, ValidationError
 from marshmallow.schema import SchemaMeta
 
 from contracts import fields as f
@@ -43,6 +43,42 @@ class Part(Schema):
 
     class Meta:
         unknown = RAISE
+
+    def load(self, data: Any, *, partial: Any = None, **options: Any) -> Any:
+        """As marshmallow's. What is right is read here, which marshmallow does in four times the time; what is wrong it
+        reads once more, for its errors."""
+        if type(data) is dict and not options and partial in (None, False, True) and not self.partial:
+            try:
+                return self._right(data, bool(partial))
+            except ValidationError:
+                pass
+        return super().load(data, partial=partial, **options)
+
+    def _right(self, data: dict[str, Any], partial: bool) -> dict[str, Any]:
+        """The values in the order of their declaration. Raises ValidationError, which says nothing more."""
+        loaded: dict[str, Any] = {}
+        left = len(data)
+        for name, field in self.load_fields.items():
+            value = data.get(name, f.missing)
+            if value is f.missing:
+                if partial:
+                    continue
+                if field.required:
+                    raise ValidationError(name)
+                default = field.load_default
+                if default is not f.missing:
+                    loaded[name] = default() if callable(default) else default
+                continue
+            left -= 1
+            if value is not None:
+                loaded[name] = field._deserialize(value, name, data)
+            elif field.allow_none:
+                loaded[name] = None
+            else:
+                raise ValidationError(name)
+        if left:
+            raise ValidationError("unknown")
+        return loaded
 
     @classmethod
     def declared(cls) -> dict[str, f.Field]:

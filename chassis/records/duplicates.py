@@ -55,7 +55,7 @@ def keys_of(record: type[Record], document: JSON | None) -> Keys:
     found: Keys = set()
     for name, (kind, _) in record.likeness.items():
         keys = likeness.keys(kind, likeness.normal(kind, document.get(name)))
-        for key in sorted(keys)[:MOST_KEYS_OF_A_FIELD]:
+        for key in keys if len(keys) <= MOST_KEYS_OF_A_FIELD else sorted(keys)[:MOST_KEYS_OF_A_FIELD]:
             of, _, value = key.partition(":")
             found.add((of, value))
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -203,6 +204,7 @@ def _ids(value: Any) -> set[Any]:
     return set(value) if isinstance(value, list) else set() if value is None else {value}
 
 
+@cache
 def _outward(record: type[Record]) -> list[tuple[str, str, str | None]]:
     found: list[tuple[str, str, str | None]] = []
     for name, field in record.declared().items():

@@ -53,11 +53,15 @@ class Stored:
     table: ClassVar[Table]
     mappings: ClassVar[tuple[Mapping, ...]]
     by_name: ClassVar[dict[str, Mapping]]
+    wires: ClassVar[tuple[tuple[str, Callable[[Any], Any] | None], ...]]
+    """How an object becomes wire: field and conversion (None: its value is plain JSON already)."""
     plan: ClassVar[tuple[tuple[str, int, int, Callable[[Any], Any] | None], ...]]
     """How a row becomes wire: field, first column, width, conversion (None: as it comes from the driver)."""
     insert_only: ClassVar[bool] = False
     repointable: ClassVar[tuple[str, ...]] = ()
-    """References of an insert-only record that a merge may lead elsewhere; nothing else of it ever changes."""
+    """References of an insert-only record that a merge may lead elsewhere."""
+    settable: ClassVar[tuple[str, ...]] = ()
+    """Fields of an insert-only record that its commands write; nothing else of it ever changes."""
     ops: ClassVar[bool] = False
     common: ClassVar[bool] = False
     """Its table is one of the chassis' own, which `chassis.records.children` puts into every service's metadata."""
@@ -79,6 +83,10 @@ class Stored:
                 column.nullable = not (column.name in REQUIRED or column.name == "id" or mapping.field.required)
                 columns.append(column)
         cls.plan = _plan(cls.mappings)
+        cls.wires = tuple(
+            (one.name, None if type(one.field).to_wire is f.Field.to_wire else one.field.to_wire)
+            for one in cls.mappings
+        )
         name = table_name(record)
         cls.table = Table(
             name,
@@ -90,17 +98,17 @@ class Stored:
             info={
                 "insert_only": cls.insert_only,
                 "ops": cls.ops,
-                "updates": (*cls.repointable, *CHANGING) if cls.repointable else (),
+                "updates": (*changing, *CHANGING) if (changing := (*cls.repointable, *cls.settable)) else (),
             },
         )
 
     def __init__(self, **values: Any) -> None:
         self.was: dict[str, Any] | None = None
         """The wire form when it was loaded; None while it is new."""
-        for mapping in self.mappings:
-            setattr(self, mapping.name, values.pop(mapping.name, None))
-        if values:
-            raise TypeError(f"{type(self).__name__} has no {', '.join(values)}")
+        if not values.keys() <= self.by_name.keys():
+            raise TypeError(f"{type(self).__name__} has no {', '.join(values.keys() - self.by_name.keys())}")
+        self.__dict__.update(dict.fromkeys(self.by_name))
+        self.__dict__.update(values)
 
     # What every record has; the rest are attributes by the declaration.
     id: str
@@ -147,7 +155,7 @@ class Stored:
         typed = ", ".join(f'"{column.name}" {_type_name(column)}' for column in columns)
         return (
             f'INSERT INTO "{cls.table.name}" (tenant_id, {names})'
-            f" SELECT %s::uuid, {names} FROM jsonb_to_recordset(%s::jsonb) AS r({typed})"
+            f" SELECT %s::uuid, {names} FROM json_to_recordset(%s::json) AS r({typed})"
         )
 
     @classmethod
@@ -167,6 +175,9 @@ class Stored:
                     continue
                 if is_json:
                     row[columns[0]] = orjson.Fragment(into(value)[0])
+                elif len(columns) == 1:
+                    # What has one column that is not JSON stands in it as it is.
+                    row[columns[0]] = value
                 else:
                     row.update(zip(columns, into(value), strict=True))
             rows.append(row)
@@ -174,9 +185,10 @@ class Stored:
 
     def wire(self) -> dict[str, Any]:
         """The record's plain JSON."""
+        values = self.__dict__
         return {
-            mapping.name: None if (value := getattr(self, mapping.name)) is None else mapping.field.to_wire(value)
-            for mapping in self.mappings
+            name: value if (value := values[name]) is None or convert is None else convert(value)
+            for name, convert in self.wires
         }
 
     def move(self, state: str, code: str = "wrong_state", field: str = "status") -> None:

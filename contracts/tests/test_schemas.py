@@ -10,7 +10,7 @@ import jsonschema_rs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from marshmallow import ValidationError
+from marshmallow import Schema, ValidationError
 
 from contracts import fields as f
 from contracts.documents.openapi import openapi
@@ -289,3 +289,24 @@ def test_a_component_that_refers_to_itself_is_made_once() -> None:
     inner = schemas.reference("Tree", lambda: {"items": schemas.reference("Tree", dict)})
     assert inner == {"$ref": "#/components/schemas/Tree"}
     assert schemas.components["Tree"] == {"items": inner}
+
+
+@given(data=st.data(), collection=st.sampled_from(CREATED), partial=st.booleans())
+@settings(max_examples=300, deadline=None)
+def test_loading_is_what_marshmallow_loads_with_the_same_errors(data: Any, collection: str, partial: bool) -> None:
+    record = registry.collections[collection]
+    body = copy.deepcopy(data.draw(st.sampled_from([smallest(record), largest(record)])))
+    for name in data.draw(st.sets(st.sampled_from([*record.declared(), "unknown"]), max_size=3)):
+        if name in body and data.draw(st.booleans()):
+            del body[name]
+        else:
+            body[name] = data.draw(st.one_of(VALUES, st.sampled_from(CANDIDATES)))
+    outcomes = []
+    for load in (Schema.load, Part.load):
+        try:
+            loaded = load(record(), copy.deepcopy(body), partial=partial)
+        except ValidationError as error:
+            outcomes.append(("refused", error.messages))
+        else:
+            outcomes.append(("taken", loaded, list(loaded)))
+    assert outcomes[0] == outcomes[1]

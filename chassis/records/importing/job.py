@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -77,11 +78,12 @@ class Import:
             batches = _batches(Reader(plan).documents(rows))
             references = References(self.running)
             writer = Writer(self.store, plan, self.params["mode"], self.running.job.id)
-            for batch in batches:
-                if self.running.cancelled():
-                    break
-                references.resolve(batch)
-                self._write(writer, plan, batch, total)
+            with closing(_ahead(batches)) as coming:
+                for batch in coming:
+                    if self.running.cancelled():
+                        break
+                    references.resolve(batch)
+                    self._write(writer, plan, batch, total)
             notes = {**source.notes, **plan.report()}
         outcomes.publish(self.running, self.columns, dry_run=self.dry_run)
         return {**self.counts, "errors_url": None, "dry_run": self.dry_run, **notes}
@@ -185,6 +187,15 @@ def _batches(documents: Iterator[Document]) -> Iterator[list[Document]]:
         seen |= keys
     if batch:
         yield batch
+
+
+def _ahead(batches: Iterator[list[Document]]) -> Generator[list[Document]]:
+    """The same batches; while the database writes one, the next is read."""
+    with ThreadPoolExecutor(1, "reader") as reader:
+        coming = reader.submit(next, batches, None)
+        while (batch := coming.result()) is not None:
+            coming = reader.submit(next, batches, None)
+            yield batch
 
 
 @jobs.kind("import")
