@@ -106,6 +106,13 @@ class Signer:
             pass
         raise Problem(401, "context_refused", "The request's identity is not signed by this installation.")
 
+    def derived(self, purpose: str, *parts: str) -> bytes:
+        """32 bytes that follow from the key and from nothing that is stored: a secret that no database has.
+
+        The message begins with NUL, which no context does, so that neither can be taken for the other.
+        """
+        return hmac.digest(self._key, "\x00".join(["", purpose, *parts]).encode(), "sha256")
+
     def _mac(self, signed: bytes) -> bytes:
         return _base64(hmac.digest(self._key, signed, "sha256"))
 

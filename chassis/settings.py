@@ -64,6 +64,7 @@ class Settings:
     context_key: str
     bus: str
     database_prefix: str = "guanxi"
+    management: str | None = None
     pool_size: int = 8
     rpc_workers: int = 16
     event_workers: int = 6

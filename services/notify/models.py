@@ -113,12 +113,13 @@ webhook_positions = Table(
     info={"ops": True},
 )
 
+# From what each webhook's secret is derived together with the installation's key; the secret itself is kept nowhere.
 webhook_secrets = Table(
     "webhook_secrets",
     metadata,
     Column("tenant_id", Uuid(as_uuid=False), primary_key=True),
     Column("webhook_id", Uuid(as_uuid=False), primary_key=True),
-    Column("secret", Text, nullable=False),
+    Column("salt", Text, nullable=False),
     Column("previous", Text),
     Column("previous_until", DateTime(timezone=True)),
 )

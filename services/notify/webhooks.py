@@ -106,29 +106,35 @@ def heads(runtime: Any, tenant: str, tenants: list[str]) -> dict[str, int]:
 
 
 def _issue_secret(work: Work, webhook_id: str, *, rotate: bool) -> None:
-    secret = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
+    salt = secrets.token_hex(16)
     if rotate:
         work.sql(
-            "UPDATE webhook_secrets SET previous = secret, previous_until = %s, secret = %s"
+            "UPDATE webhook_secrets SET previous = salt, previous_until = %s, salt = %s"
             " WHERE tenant_id = %s AND webhook_id = %s",
-            (work.now + OVERLAP, secret, work.tenant, webhook_id),
+            (work.now + OVERLAP, salt, work.tenant, webhook_id),
         )
     else:
         work.later(
-            "INSERT INTO webhook_secrets (tenant_id, webhook_id, secret) VALUES (%s, %s, %s)",
-            (work.tenant, webhook_id, secret),
+            "INSERT INTO webhook_secrets (tenant_id, webhook_id, salt) VALUES (%s, %s, %s)",
+            (work.tenant, webhook_id, salt),
         )
-    work.reveal["secret"] = secret
+    work.reveal["secret"] = _secret(work, webhook_id, salt)
+
+
+def _secret(work: Work, webhook_id: str, salt: str) -> str:
+    """The database has the salt alone: who reads it, or a backup of it, can sign nothing."""
+    derived = work.service.signer.derived("webhook", work.tenant, webhook_id, salt)
+    return "whsec_" + base64.b64encode(derived).decode()
 
 
 def secrets_of(work: Work, webhook_id: str) -> list[str]:
     """What to sign with now: the secret, and for a day the one before it."""
     row = work.sql(
-        "SELECT secret, previous, previous_until FROM webhook_secrets WHERE tenant_id = %s AND webhook_id = %s",
+        "SELECT salt, previous, previous_until FROM webhook_secrets WHERE tenant_id = %s AND webhook_id = %s",
         (work.tenant, webhook_id),
     ).one()
     both = row.previous is not None and row.previous_until > work.now
-    return [row.secret, row.previous] if both else [row.secret]
+    return [_secret(work, webhook_id, salt) for salt in ([row.salt, row.previous] if both else [row.salt])]
 
 
 @webhooks.command(contracts.pause_webhook)

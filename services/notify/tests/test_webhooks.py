@@ -224,6 +224,23 @@ def test_after_rotating_both_secrets_verify_for_a_day(shop, receiver):
         Webhook(old).verify(body, headers)
 
 
+def test_no_table_holds_a_secret_and_only_its_own_answer_shows_it(shop):
+    old = shop.webhook()["secret"]
+    new = shop.suite.run("notify.webhook", shop.hook["id"], "rotate-secret")["secret"]
+    assert all(len(base64.b64decode(one.removeprefix("whsec_"))) == 32 for one in (old, new))
+    shop.account()
+    shop.deliver()
+    with shop.suite.work("notify") as work:
+        tables = work.rows(
+            "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')"
+            " AND has_table_privilege(oid, 'SELECT')"
+        )
+        held = "".join(str(work.rows(f'SELECT t::text FROM "{name}" AS t')) for (name,) in tables)
+    assert shop.hook["id"] in held and "webhook_secrets" in str(tables)
+    assert old.removeprefix("whsec_") not in held and new.removeprefix("whsec_") not in held
+    assert shop.state()["secret"] is None
+
+
 def test_the_test_button_sends_an_event_of_no_consequence(shop, receiver):
     secret = shop.webhook()["secret"]
     shop.suite.run("notify.webhook", shop.hook["id"], "test")
