@@ -88,6 +88,9 @@ class Collection:
             *p.filters(self.record),
         ]
         answers = answer(200, "A page of records.", self.schemas.list_of(self.record))
+        if "get" in self.record.operations and self.base.count("/") == 2:
+            first = {"id": "$response.body#/items/0/id"}
+            answers["200"]["links"] = {"first": {"operationId": f"{self.record.collection}.get", "parameters": first}}
         errors, summary = (*READING, 422), f"List: {self.label}"
         self._add(self.base, "get", "list", summary, answers, errors, parameters=parameters, description=BEYOND)
 
@@ -375,7 +378,7 @@ class Collection:
 
     def _links(self) -> JSON:
         """Where the id of a new record leads: what a client may do next."""
-        operations = ("get", "update", "delete", "history")
+        operations = ("get", "update", "delete", "restore", "history")
         names = [name for name in operations if name in self.record.operations]
         names += [command.verb for command in self.schemas.registry.commands_of(self.record)]
         names += [query.path for query in self.schemas.registry.queries_of(self.record)]

@@ -109,6 +109,18 @@ def test_every_label_is_in_english_and_in_chinese_with_han_characters() -> None:
     assert not faults
 
 
+def test_what_a_label_alone_cannot_say_is_told_by_a_help_text() -> None:
+    """A switch says what it does, a count of what it is, a list of what it is made, a document how it reads."""
+    kinds = (f.Boolean, f.Integer, f.Texts, f.Choices, f.Document, f.StringMap)
+    silent = [
+        f"{name}.{field_name}"
+        for name, record in registry.records.items()
+        for field_name, field in record.declared().items()
+        if isinstance(field, kinds) and not field.computed and field_name not in Record.declared() and not field.help
+    ]
+    assert not silent
+
+
 def test_every_event_is_named_by_its_record_and_a_past_participle() -> None:
     for name, event in registry.events.items():
         assert name.startswith(f"{event.of.record_name}."), name

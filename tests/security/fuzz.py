@@ -1,4 +1,7 @@
-"""Schemathesis over the published OpenAPI document against the app itself, signed in as an administrator."""
+"""Schemathesis over the published OpenAPI document against the app itself, signed in as an administrator.
+
+`run` asks each operation for itself; `follow` walks along the links from one answer to the next request.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ from schemathesis import Case, GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.config import SchemathesisConfig
 from schemathesis.core.failures import Failure, FailureGroup
+from schemathesis.generation.stateful.state_machine import StepInput, StepOutput
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
     response_headers_conformance,
@@ -41,10 +45,12 @@ LATE = ("delete", "deactivate", "cancel")
 
 @dataclass
 class Report:
-    """What was asked and answered. `failures` are texts with the request that shows each."""
+    """What was asked and answered. `led` of the requests were made of an answer before; `failures` are texts with the
+    request that shows each."""
 
     seed: int
     operations: int = 0
+    led: int = 0
     statuses: Counter[int] = field(default_factory=Counter)
     failures: list[str] = field(default_factory=list)
 
@@ -75,11 +81,12 @@ class Fuzz:
         # Requests without a token have a matrix of their own; here they would only hide what else is wrong.
         config = SchemathesisConfig.from_dict({"generation": {"with-security-parameters": False}})
         self.schema = schemathesis.openapi.from_wsgi("/openapi.json", world.app, config=config)
+        paths = [one.ok().path for one in self.schema.get_all_operations()]
+        self._words = {path.split("/")[3] for path in paths if path.count("/") >= 3}
 
     def run(self, examples: int) -> Report:
         found = [one.ok() for one in self.schema.get_all_operations()]
         operations = sorted((one for one in found if one.path not in EXCLUDED), key=_order)
-        self._words = {one.path.split("/")[3] for one in found if one.path.count("/") >= 3}
         self.report.operations = len(operations)
         for _, group in groupby(operations, key=lambda one: one.tags[0]):
             for operation in group:
@@ -88,6 +95,32 @@ class Fuzz:
                 self._generate(operation, GenerationMode.NEGATIVE, max(1, examples // 3))
             # What a whole collection's requests have caused is delivered before the next one's.
             self.world.settle()
+        return self.report
+
+    def follow(self, collection: str, walks: int, steps: int) -> Report:
+        """So many walks of up to so many requests, each beginning anywhere and led on by ids in answers."""
+        fuzz = self
+        machine: Any = self.schema.include(tag=collection).as_state_machine()
+
+        @seed(zlib.crc32(f"{self.report.seed} {collection}".encode()))
+        class Walk(machine):  # type: ignore[misc]
+            def step(self, step: StepInput) -> StepOutput:
+                fuzz.ground.settle_down(step.case, led=step.is_applied)
+                fuzz.report.led += step.is_applied
+                return StepOutput(fuzz.send(step.case), step.case)
+
+        self.ground.forget()
+        Walk.run(
+            settings=settings(
+                max_examples=walks,
+                stateful_step_count=steps,
+                deadline=None,
+                database=None,
+                phases=[Phase.generate],
+                suppress_health_check=list(HealthCheck),
+            )
+        )
+        self.world.settle()
         return self.report
 
     def _generate(self, operation: Any, mode: GenerationMode, examples: int) -> None:
@@ -103,7 +136,7 @@ class Fuzz:
         def one(case: Case) -> None:
             if mode is GenerationMode.POSITIVE:
                 self.ground.settle_down(case)
-            self._send(case)
+            self.send(case)
 
         try:
             one()
@@ -111,18 +144,20 @@ class Fuzz:
             # Without parameters and body there is nothing that could be wrong.
             assert mode is GenerationMode.NEGATIVE, operation.label
 
-    def _send(self, case: Case) -> None:
-        if (case.path_parameters or {}).get("id") in self._words:
-            # `/v1/segments/bulk` is no record with a strange id, but another route, with methods of its own.
-            return
+    def send(self, case: Case) -> Any:
+        """The answer, which is judged by what is published of its operation."""
         headers = {"Authorization": f"Bearer {self.shop.api.token}"}
         answer = case.call(headers=headers)
+        if (case.path_parameters or {}).get("id") in self._words:
+            # `/v1/segments/bulk` is no record with a strange id, but another route, with methods of its own.
+            return answer
         self.report.statuses[answer.status_code] += 1
         try:
             case.validate_response(answer, checks=CHECKS, headers=headers)
         except (Failure, FailureGroup) as failure:
             told = "; ".join(str(one) for one in getattr(failure, "exceptions", [failure]))
             self.report.failures.append(f"{case.operation.label}: {told}\n{case.as_curl_command()}")
+        return answer
 
 
 def _order(operation: Any) -> tuple[str, int, str]:

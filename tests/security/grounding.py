@@ -51,12 +51,12 @@ class Ground:
     def mostly(self, share: float = 0.9) -> bool:
         return self.random.random() < share
 
-    def settle_down(self, case: Case) -> None:
-        """Change the generated request in place."""
+    def settle_down(self, case: Case, *, led: bool = False) -> None:
+        """Change the generated request in place; of one that was `led` by an answer the path is right already."""
         tag = case.operation.tags[0] if case.operation.tags else ""
         record = registry.collections.get(tag)
         item = self._some(record.record_name) if record is not None else None
-        if case.path_parameters:
+        if case.path_parameters and not led:
             self._path(case, item)
         if case.query:
             case.query = self._query(dict(case.query), record)

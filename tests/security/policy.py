@@ -180,3 +180,36 @@ ADMINISTRATION: tuple[tuple[str, str, Any, int], ...] = (
     ("GET", "operations", None, 200),
     ("GET", "jobs", None, 200),
 )
+
+
+# What needs no sign-in: contracts, the state of the process, and the way in.
+OPEN = {
+    *(("GET", path) for path in ("/livez", "/readyz", "/metrics", "/openapi.json", "/asyncapi.json", "/docs")),
+    ("GET", "/docs/{asset}"),
+    *(("POST", f"/v1/auth/{step}") for step in ("login", "refresh", "logout")),
+}
+# What everybody has for himself, whatever his grants; a job is its asker's alone: method, path, body, and the statuses
+# of CALLERS. None: not asked, because it never ends or would change the job that the others are refused.
+_EVERYBODY = (200, 200, 200, 200, 401, 401)
+_DONE = (204, 204, 204, 204, 401, 401)
+_ASKER = (200, 404, 404, 404, 401, 401)
+_OTHERS = (None, 404, 404, 404, 401, 401)
+PERSONAL: tuple[tuple[str, str, Any, tuple[int | None, ...]], ...] = (
+    ("GET", "/v1/me", None, _EVERYBODY),
+    ("GET", "/v1/metadata", None, _EVERYBODY),
+    ("GET", "/v1/metadata/{collection}", None, _EVERYBODY),
+    ("GET", "/v1/events", None, _EVERYBODY),
+    ("GET", "/v1/events/stream", None, (None, None, None, None, 401, 401)),
+    ("GET", "/v1/search", None, _EVERYBODY),
+    ("GET", "/v1/search/recent", None, _EVERYBODY),
+    ("POST", "/v1/search/recent", {"q": "tea"}, _DONE),
+    ("POST", "/v1/search/opened", {"type": "account", "id": _NOTHING}, _DONE),
+    ("DELETE", "/v1/search/recent", None, _DONE),
+    ("GET", "/v1/jobs", None, _EVERYBODY),
+    ("GET", "/v1/jobs/{id}", None, _ASKER),
+    ("GET", "/v1/jobs/{id}/result", None, _OTHERS),
+    ("GET", "/v1/jobs/{id}/errors", None, _OTHERS),
+    ("POST", "/v1/jobs/{id}/cancel", {}, _OTHERS),
+    ("POST", "/v1/jobs/{id}/run", {}, _OTHERS),
+    ("POST", "/v1/jobs/{id}/undo", {}, _OTHERS),
+)

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from contracts.registry import SERVICES
-from tests.security.fuzz import Fuzz
+from contracts.children import DECLARED
+from contracts.registry import SERVICES, registry
+from tests.security.fuzz import Fuzz, Report
 from tests.security.shop import Shop
 from tests.security.world import World
 
@@ -49,6 +50,26 @@ LEDGERS = {
 }
 
 
+# A build walks along the links of a fifth of all collections, another fifth for each seed; `make fuzz` along all.
+TAGS = sorted([*registry.load().collections, *(kind.collection for kind in DECLARED.values())])
+WALKED = TAGS[SEED % 5 :: 5] if EXAMPLES < 10 else TAGS
+
+
+@pytest.mark.timeout(0)
+@pytest.mark.parametrize("collection", WALKED)
+def test_no_walk_along_the_links_breaks_the_suite(walker: Fuzz, collection: str) -> None:
+    walker.report = Report(SEED)
+    report = walker.follow(collection, EXAMPLES, 8)
+    assert not report.failures, f"{len(report.failures)} failures\n" + "\n\n".join(report.failures[:10])
+    assert report.led > 0, f"nothing leads on from the answers of {collection}"
+    sound(walker.world)
+
+
+@pytest.fixture(scope="module")
+def walker(world: World) -> Fuzz:
+    return Fuzz(world, Shop(world, world.tenant("walk")), SEED)
+
+
 @pytest.mark.timeout(0)
 def test_no_generated_request_breaks_the_suite(world: World, capsys: pytest.CaptureFixture[Any]) -> None:
     shop = Shop(world, world.tenant("fuzz"))
@@ -57,6 +78,11 @@ def test_no_generated_request_breaks_the_suite(world: World, capsys: pytest.Capt
         print(f"\n{report}")
     assert not report.failures, f"{len(report.failures)} failures\n" + "\n\n".join(report.failures[:10])
     assert report.share >= SHARE, str(report)
+    sound(world)
+
+
+def sound(world: World) -> None:
+    """No message is dead, and every balance is the sum of its ledger."""
     world.settle()
     for service in SERVICES:
         dead = world.rows(service, "SELECT consumer, type, error FROM inbox WHERE state <> 'done'")

@@ -182,3 +182,38 @@ def test_every_route_of_a_collection_is_in_the_matrix(world: World, examples: Ex
         if route.split("/")[2:3] and route.split("/")[2] in registry.collections
     }
     assert routed == asked
+
+
+@pytest.fixture(scope="module")
+def job(shop: Shop) -> str:
+    """An export that the administrator asked for."""
+    found: str = shop.api.post("/v1/accounts/export", {"format": "jsonl", "style": "machine"})["id"]
+    return found
+
+
+@pytest.mark.parametrize(("method", "path", "body", "statuses"), policy.PERSONAL)
+def test_what_is_ones_own_answers_each_caller_as_the_policy_says(
+    callers: dict[str, Api], job: str, method: str, path: str, body: Any, statuses: tuple[int | None, ...]
+) -> None:
+    address = path.replace("{id}", job).replace("{collection}", "accounts")
+    for caller, status in zip(CALLERS, statuses, strict=True):
+        if status is not None:
+            answer = callers[caller].send(method, address, body)
+            assert answer.status == status, (caller, str(answer))
+
+
+def test_no_list_of_jobs_shows_those_of_others(callers: dict[str, Api], job: str) -> None:
+    for caller in CALLERS[:4]:
+        listed = {one["id"] for one in callers[caller].get("/v1/jobs?limit=200")["items"]}
+        assert (job in listed) is (caller == "administrator"), caller
+
+
+def test_every_route_beside_collections_and_administration_has_a_line_in_the_policy(world: World) -> None:
+    elsewhere = {"admin", *registry.collections}
+    routed = {
+        (method, route)
+        for route, methods in world.routes().items()
+        for method in methods
+        if elsewhere.isdisjoint(route.split("/")[2:3])
+    }
+    assert routed == policy.OPEN | {(method, path) for method, path, *_ in policy.PERSONAL}
