@@ -39,7 +39,11 @@ class Account(
         filter=True,
         label=("Kind", "类别"),
     )
-    person = f.Boolean(default=False, label=("Private person", "个人客户"))
+    person = f.Boolean(
+        default=False,
+        label=("Private person", "个人客户"),
+        help=("A private person, whose data can be erased", "自然人，其数据可被抹除"),
+    )
     industry = f.Text(max=100, filter=True, label=("Industry", "行业"))
     source = f.Text(max=100, filter=True, label=("Source", "来源"))
     lifecycle = f.Choice(
@@ -60,9 +64,24 @@ class Account(
     address = f.Embedded(Address, pii=True, label=("Address", "地址"))
     city = f.Text(max=100, computed=True, filter=True, sort=True, search=2, label=("City", "城市"))
     country = f.Text(max=60, computed=True, filter=True, sort=True, label=("Country", "国家"))
-    currencies = f.Texts(f.Currency(required=True), default=list, label=("Currencies", "可用币种"))
-    credit_limit = f.Money(filter=True, label=("Credit limit", "信用额度"))
-    payment_days = f.Integer(least=0, most=365, default=30, label=("Payment days", "账期（天）"))
+    currencies = f.Texts(
+        f.Currency(required=True),
+        default=list,
+        label=("Currencies", "可用币种"),
+        help=("Orders only in these; empty: in any", "只能以这些币种下单；空：不限"),
+    )
+    credit_limit = f.Money(
+        filter=True,
+        label=("Credit limit", "信用额度"),
+        help=("An order beyond it is rejected; empty: no limit", "超过此额度的订单会被拒绝；空：不限"),
+    )
+    payment_days = f.Integer(
+        least=0,
+        most=365,
+        default=30,
+        label=("Payment days", "账期（天）"),
+        help=("Days until a receivable is due", "应收款到期前的天数"),
+    )
     next_action_on = f.Date(filter=True, sort=True, label=("Next action on", "下次跟进"))
     notes = f.Text(max=10_000, pii=True, label=("Notes", "备注"))
 
@@ -100,7 +119,11 @@ class Contact(
         default="email",
         label=("Preferred channel", "渠道偏好"),
     )
-    primary = f.Boolean(default=False, label=("Primary contact", "主要联系人"))
+    primary = f.Boolean(
+        default=False,
+        label=("Primary contact", "主要联系人"),
+        help=("Whom to address first at the account", "该客户的首要联系人"),
+    )
 
 
 class Group(Record, name="customer.group", collection="groups", label=("Group", "客户组")):
@@ -113,6 +136,7 @@ class Group(Record, name="customer.group", collection="groups", label=("Group", 
         most=10_000,
         default=list,
         label=("Accounts", "客户"),
+        help=("Who belongs to the group", "属于该组的客户"),
     )
 
 
@@ -141,8 +165,10 @@ class Activity(
     account_id = f.Ref("customer.account", on_delete="cascade", filter=True, label=("Account", "客户"))
     contact_id = f.Ref("customer.contact", on_delete="keep", filter=True, label=("Contact", "联系人"))
     starts_at = f.Instant(filter=True, sort=True, label=("Starts at", "开始时间"))
-    minutes = f.Integer(least=0, most=100_000, default=30, label=("Minutes", "时长（分钟）"))
-    remind_at = f.Instant(label=("Remind at", "提醒时间"))
+    minutes = f.Integer(
+        least=0, most=100_000, default=30, label=("Minutes", "时长（分钟）"), help=("How long it takes", "所需时间")
+    )
+    remind_at = f.Instant(label=("Remind at", "提醒时间"), help=("The owner is told at this time", "届时提醒负责人"))
     notes = f.Text(max=10_000, search=1, label=("Notes", "备注"))
     outcome = f.Text(max=2_000, computed=True, label=("Outcome", "结果"))
     completed_at = f.Instant(computed=True, label=("Completed at", "完成时间"))

@@ -21,7 +21,13 @@ class EventSubscription(
 
     name = f.Text(required=True, filter=True, search=3, label=("Name", "名称"))
     user_id = f.Ref(
-        "identity.user", on_delete="keep", required=True, once=True, filter=True, label=("Integration user", "集成用户")
+        "identity.user",
+        on_delete="keep",
+        required=True,
+        once=True,
+        filter=True,
+        label=("Integration user", "集成用户"),
+        help=("Events are published that this user may see", "只发布该用户可见的事件"),
     )
     types = f.Texts(
         f.Code(required=True, max=120, pattern=r"[a-z*]+(\.[a-z*-]+){0,2}"),

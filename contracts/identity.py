@@ -24,10 +24,23 @@ class Tenant(
 ):
     """A business that uses the suite. Its data is invisible to every other."""
 
-    slug = f.Code(required=True, filter=True, search=5, pattern="[a-z0-9][a-z0-9-]{0,39}", label=("Short name", "简称"))
+    slug = f.Code(
+        required=True,
+        filter=True,
+        search=5,
+        pattern="[a-z0-9][a-z0-9-]{0,39}",
+        label=("Short name", "简称"),
+        help=("Names the tenant when signing in", "登录时用来指明租户"),
+    )
     name = f.Text(required=True, search=10, label=("Name", "名称"))
-    currency = f.Currency(default="USD", label=("Currency", "本位币"))
-    zone = f.Code(default="UTC", label=("Time zone", "时区"))
+    currency = f.Currency(
+        default="USD", label=("Currency", "本位币"), help=("Suggested where none is given", "未填币种时的默认建议")
+    )
+    zone = f.Code(
+        default="UTC",
+        label=("Time zone", "时区"),
+        help=("In which days, weeks and quarters begin", "按此时区划分日、周、季度"),
+    )
     locale = f.Code(default="en", label=("Language", "语言"))
 
 
@@ -64,11 +77,34 @@ class User(
     name = f.Text(required=True, filter=True, sort=True, search=10, label=("Name", "姓名"))
     email = f.Email(required=True, filter=True, sort=True, search=8, label=("E-mail", "邮箱"))
     title = f.Text(max=100, search=2, label=("Title", "职位"))
-    manager_id = f.Ref("identity.user", on_delete="restrict", filter=True, label=("Manager", "上级"))
-    member_of = f.Texts(f.Id(required=True), default=list, label=("Teams", "所属团队"))  # type: ignore[arg-type]
-    role_ids = f.Texts(f.Id(required=True), default=list, label=("Roles", "角色"))  # type: ignore[arg-type]
+    manager_id = f.Ref(
+        "identity.user",
+        on_delete="restrict",
+        filter=True,
+        label=("Manager", "上级"),
+        help=("Who leads this user", "该用户的上级"),
+    )
+    member_of = f.Texts(
+        f.Id(required=True),  # type: ignore[arg-type]
+        default=list,
+        label=("Teams", "所属团队"),
+        help=(
+            "Grants with the scope `team` reach the records of these teams",
+            "范围为 team 的权限适用于这些团队的记录",
+        ),
+    )
+    role_ids = f.Texts(
+        f.Id(required=True),  # type: ignore[arg-type]
+        default=list,
+        label=("Roles", "角色"),
+        help=("What the user may do is the sum of these roles", "用户权限为这些角色之和"),
+    )
     locale = f.Code(default="en", label=("Language", "语言"))
-    zone = f.Code(default="UTC", label=("Time zone", "时区"))
+    zone = f.Code(
+        default="UTC",
+        label=("Time zone", "时区"),
+        help=("In which his days and times are read", "按此时区读取日期和时间"),
+    )
     phone = f.Text(max=40, pii=True, label=("Phone", "电话"))
     gets_copies = f.Boolean(
         default=False,
@@ -90,9 +126,15 @@ class ApiKey(
 
     name = f.Text(required=True, filter=True, search=5, label=("Name", "名称"))
     user_id = f.Ref(
-        "identity.user", on_delete="restrict", required=True, once=True, filter=True, label=("Acts as", "代表用户")
+        "identity.user",
+        on_delete="restrict",
+        required=True,
+        once=True,
+        filter=True,
+        label=("Acts as", "代表用户"),
+        help=("The key may do what this user may", "密钥拥有该用户的权限"),
     )
-    expires_at = f.Instant(label=("Expires at", "到期时间"))
+    expires_at = f.Instant(label=("Expires at", "到期时间"), help=("Empty: until it is deleted", "空：直到被删除"))
     prefix = f.Text(computed=True, max=20, label=("Prefix", "前缀"))
     secret = f.Text(
         computed=True, max=100, label=("Secret", "密钥"), help=("Only in the answer that makes it", "仅创建时返回")
@@ -135,11 +177,21 @@ class CustomField(
     )
     default = f.Value(label=("Default", "默认值"), help=("Given to new records", "新建记录时自动填入"))
     choices = f.Parts(CustomChoice, at_most=200, label=("Choices", "选项"))
-    position = f.Integer(default=0, least=0, most=10_000, label=("Position", "顺序"))
+    position = f.Integer(
+        default=0,
+        least=0,
+        most=10_000,
+        label=("Position", "顺序"),
+        help=("Fields stand in this order, the smallest first", "字段按此顺序排列，小的在前"),
+    )
     min = f.Number(label=("Least", "最小值"), help=("Of numbers and amounts", "用于数字和金额"))
     max = f.Number(label=("Most", "最大值"), help=("Of numbers and amounts", "用于数字和金额"))
-    places = f.Integer(least=0, most=6, label=("Decimals", "小数位数"))
-    max_length = f.Integer(least=1, most=2_000, label=("Longest text", "最大长度"))
+    places = f.Integer(
+        least=0, most=6, label=("Decimals", "小数位数"), help=("Digits behind the point of numbers", "数字的小数位数")
+    )
+    max_length = f.Integer(
+        least=1, most=2_000, label=("Longest text", "最大长度"), help=("Characters of a text", "文本的最多字符数")
+    )
     pattern = f.Text(
         max=200,
         label=("Pattern", "格式"),
@@ -154,8 +206,17 @@ class CustomField(
         label=("Filtered and sorted by", "可筛选和排序"),
         help=("At most 20 fields of a collection", "每个集合最多 20 个字段"),
     )
-    searchable = f.Boolean(default=False, label=("Found by search", "可搜索"))
-    active = f.Boolean(default=True, filter=True, label=("Active", "启用"))
+    searchable = f.Boolean(
+        default=False,
+        label=("Found by search", "可搜索"),
+        help=("Search finds records by its words", "可按其内容搜索到记录"),
+    )
+    active = f.Boolean(
+        default=True,
+        filter=True,
+        label=("Active", "启用"),
+        help=("Inactive fields are out of sight and keep their values", "停用的字段不再显示，但保留其值"),
+    )
 
 
 class NumberingRule(
@@ -190,6 +251,7 @@ class NumberingRule(
         },
         default="year",
         label=("Begins again", "重新计数"),
+        help=("When counting begins anew", "何时重新计数"),
     )
     scope_field = f.Code(
         label=("Counted by field", "按字段计数"),
@@ -199,6 +261,10 @@ class NumberingRule(
         {"none": ("Gap-free", "不允许缺号"), "allowed": ("Fast, with gaps", "快速，允许缺号")},
         default="none",
         label=("Gaps", "缺号策略"),
+        help=(
+            "None: without gaps. Allowed: faster, a failed write loses its number",
+            "无：编号连续；允许：更快，写入失败会跳号",
+        ),
     )
     zone = f.Code(default="UTC", label=("Time zone", "时区"), help=("In which the date is read", "按此时区取日期"))
 
@@ -225,7 +291,13 @@ class View(
         label=("Collection", "所属集合"),
         help=("Or `search`, for a saved search", "或 search，表示已存搜索"),
     )
-    columns = f.Texts(f.Code(max=120, required=True), default=list, most=50, label=("Columns", "列"))
+    columns = f.Texts(
+        f.Code(max=120, required=True),
+        default=list,
+        most=50,
+        label=("Columns", "列"),
+        help=("Names of fields, in their order", "字段名，按显示顺序"),
+    )
     where = f.Document(
         default=dict,
         label=("Filter", "筛选"),
@@ -235,8 +307,19 @@ class View(
         ),
     )
     sort = f.Code(max=200, label=("Sort", "排序"), help=("As in ?sort=", "与 ?sort= 相同"))
-    group_by = f.Texts(f.Code(max=120, required=True), default=list, most=4, label=("Grouped by", "分组"))
-    shared = f.Boolean(default=False, filter=True, label=("Shared with the team", "与团队共享"))
+    group_by = f.Texts(
+        f.Code(max=120, required=True),
+        default=list,
+        most=4,
+        label=("Grouped by", "分组"),
+        help=("Fields, or dates such as created_at:month", "字段，或日期如 created_at:month"),
+    )
+    shared = f.Boolean(
+        default=False,
+        filter=True,
+        label=("Shared with the team", "与团队共享"),
+        help=("Also for the team of its owner", "也供负责人的团队使用"),
+    )
 
 
 class NewPassword(Part):
@@ -257,7 +340,13 @@ class RetentionRule(
     collection declares."""
 
     applies_to = f.Code(required=True, once=True, max=60, filter=True, search=5, label=("Collection", "所属集合"))
-    days = f.Integer(required=True, least=1, most=36_500, label=("Days", "保留天数"))
+    days = f.Integer(
+        required=True,
+        least=1,
+        most=36_500,
+        label=("Days", "保留天数"),
+        help=("Between deleting and purging", "从删除到彻底清除的天数"),
+    )
 
 
 NumberingRuleCreated = Event("identity.numbering-rule.created", of=NumberingRule)

@@ -38,11 +38,17 @@ class Product(
     sku = f.Code(filter=True, sort=True, search=10, label=("SKU", "货号"))
     category_id = f.Ref("inventory.category", on_delete="restrict", filter=True, label=("Category", "类别"))
     supplier_id = f.Ref("inventory.supplier", on_delete="restrict", filter=True, label=("Supplier", "供应商"))
-    unit = f.Text(max=100, label=("Unit", "单位"))
+    unit = f.Text(
+        max=100,
+        label=("Unit", "单位"),
+        help=("In which it is counted, such as a box of twelve", "计量单位，如每箱十二个"),
+    )
     price = f.Money(places=6, filter=True, sort=True, label=("Price", "价格"))
     tax_rate = f.Percent(default="0", label=("Tax rate", "税率"))
     reorder_level = f.Quantity(least=0, label=("Reorder level", "再订货点"))
-    discontinued = f.Boolean(default=False, filter=True, label=("Discontinued", "已停产"))
+    discontinued = f.Boolean(
+        default=False, filter=True, label=("Discontinued", "已停产"), help=("No longer sold", "不再销售")
+    )
     description = f.Text(max=10_000, search=1, label=("Description", "说明"))
 
 
@@ -50,7 +56,11 @@ class Warehouse(Record, name="inventory.warehouse", collection="warehouses", lab
     name = f.Text(required=True, filter=True, sort=True, search=5, label=("Name", "名称"))
     code = f.Code(filter=True, label=("Code", "编码"))
     address = f.Embedded(Address, label=("Address", "地址"))
-    default = f.Boolean(default=False, label=("Default warehouse", "默认仓库"))
+    default = f.Boolean(
+        default=False,
+        label=("Default warehouse", "默认仓库"),
+        help=("Serves orders that name no warehouse", "未指定仓库的订单由此发货"),
+    )
 
 
 class Shipper(Record, name="inventory.shipper", collection="shippers", label=("Shipper", "承运商")):
@@ -96,7 +106,13 @@ class StockMove(
     warehouse_id = f.Ref(
         "inventory.warehouse", on_delete="restrict", once=True, filter=True, label=("Warehouse", "仓库")
     )
-    to_warehouse_id = f.Ref("inventory.warehouse", on_delete="restrict", once=True, label=("To warehouse", "调入仓库"))
+    to_warehouse_id = f.Ref(
+        "inventory.warehouse",
+        on_delete="restrict",
+        once=True,
+        label=("To warehouse", "调入仓库"),
+        help=("Of transfers: where the goods go", "调拨的目的仓库"),
+    )
     quantity = f.Quantity(required=True, once=True, label=("Quantity", "数量"))
     change = f.Quantity(computed=True, label=("Change", "变动"))
     reason = f.Text(max=500, once=True, label=("Reason", "原因"))

@@ -92,7 +92,11 @@ class Segment(Record, name="marketing.segment", collection="segments", label=("S
 
     name = f.Text(required=True, filter=True, sort=True, search=5, label=("Name", "名称"))
     description = f.Text(max=2_000, label=("Description", "说明"))
-    rule = f.Document(default=dict, label=("Filter", "条件"))
+    rule = f.Document(
+        default=dict,
+        label=("Filter", "条件"),
+        help=("A filter tree, as in the search of a list", "条件树，与列表搜索相同"),
+    )
 
 
 class PointAccount(
@@ -126,7 +130,14 @@ class PointEntry(
     account_id = f.Ref(
         "customer.account", on_delete="keep", required=True, once=True, filter=True, label=("Account", "客户")
     )
-    points = f.Integer(required=True, once=True, least=-MOST_POINTS, most=MOST_POINTS, label=("Points", "积分"))
+    points = f.Integer(
+        required=True,
+        once=True,
+        least=-MOST_POINTS,
+        most=MOST_POINTS,
+        label=("Points", "积分"),
+        help=("Below zero takes points away", "负数为扣减积分"),
+    )
     kind = f.Choice(
         {"earned": ("Earned", "获得"), "reversed": ("Given back", "退回"), "adjusted": ("Adjusted", "调整")},
         computed=True,

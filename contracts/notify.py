@@ -96,7 +96,14 @@ class Webhook(
         label=("Event types", "事件类型"),
         help=("Empty: all. `sales.order.*` is one level", "空：全部"),
     )
-    user_id = f.Ref("identity.user", on_delete="keep", once=True, filter=True, label=("Acts as", "代表用户"))
+    user_id = f.Ref(
+        "identity.user",
+        on_delete="keep",
+        once=True,
+        filter=True,
+        label=("Acts as", "代表用户"),
+        help=("Events are sent that this user may see", "只发送该用户可见的事件"),
+    )
     secret = f.Text(
         computed=True, max=100, label=("Secret", "密钥"), help=("Only in the answer that makes it", "仅创建时返回")
     )

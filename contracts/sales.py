@@ -21,7 +21,11 @@ class Pipeline(Record, name="sales.pipeline", collection="pipelines", label=("Pi
 
     name = f.Text(required=True, filter=True, sort=True, search=5, label=("Name", "名称"))
     stages = f.Parts(Stage, at_least=1, at_most=50, required=True, label=("Stages", "阶段"))
-    default = f.Boolean(default=False, label=("Default pipeline", "默认流程"))
+    default = f.Boolean(
+        default=False,
+        label=("Default pipeline", "默认流程"),
+        help=("Where opportunities begin that name no pipeline", "未指定流程的商机由此开始"),
+    )
 
 
 class Opportunity(
@@ -98,7 +102,13 @@ class Order(
     currency = f.Currency(required=True, filter=True, label=("Currency", "币种"))
     ordered_on = f.Date(required=True, filter=True, sort=True, label=("Ordered on", "订购日期"))
     required_on = f.Date(label=("Required on", "要求日期"))
-    warehouse_id = f.Ref("inventory.warehouse", on_delete="restrict", until=ENDED, label=("Warehouse", "仓库"))
+    warehouse_id = f.Ref(
+        "inventory.warehouse",
+        on_delete="restrict",
+        until=ENDED,
+        label=("Warehouse", "仓库"),
+        help=("The default warehouse if left out", "默认取默认仓库"),
+    )
     shipper_id = f.Ref("inventory.shipper", on_delete="keep", label=("Shipper", "承运商"))
     ship_to = f.Embedded(Address, pii=True, label=("Ship to", "收货地址"))
     ship_name = f.Text(search=1, pii=True, label=("Ship to name", "收货人"))
@@ -127,7 +137,7 @@ class Order(
             "placed": (("Placed", "已下单"), ("confirmed", "rejected", "cancelled")),
             "confirmed": (("Confirmed", "已确认"), ("shipped", "cancelled")),
             "shipped": (("Shipped", "已发货"), ("completed",)),
-            "completed": (("Completed", "已完成"), ()),
+            "completed": (("Completed", "已完成"), ("shipped",)),
             "rejected": (("Rejected", "已拒绝"), ()),
             "cancelled": (("Cancelled", "已取消"), ()),
         },
@@ -144,7 +154,7 @@ class Receivable(
     operations=READ_ONLY,
     number="RE-{year}-{seq:05}",
 ):
-    """What an account owes for one order. `open` is the sum of its ledger: opened, paid, written off, reversed."""
+    """What an account owes for one order. `open` is the sum of its ledger: opened, paid, credited, reversed."""
 
     order_id = f.Ref("sales.order", on_delete="restrict", computed=True, filter=True, label=("Order", "订单"))
     account_id = f.Ref(
@@ -153,12 +163,13 @@ class Receivable(
     amount = f.Money(computed=True, filter=True, sort=True, label=("Amount", "金额"))
     net = f.Money(computed=True, label=("Net of the order", "订单净额"))
     open = f.Money(computed=True, filter=True, sort=True, label=("Open", "未收"))
+    credited = f.Money(computed=True, label=("Credited", "已贷记"), help=("Taken off by credit notes", "贷项冲减额"))
     due_on = f.Date(computed=True, filter=True, sort=True, label=("Due on", "到期日"))
     overdue = f.Boolean(computed=True, filter=True, label=("Overdue", "逾期"))
     status = f.State(
         {
             "open": (("Open", "未付"), ("partly_paid", "paid", "written_off", "reversed")),
-            "partly_paid": (("Partly paid", "部分付款"), ("partly_paid", "paid", "written_off", "reversed")),
+            "partly_paid": (("Partly paid", "部分付款"), ("partly_paid", "open", "paid", "written_off", "reversed")),
             "paid": (("Paid", "已付清"), ("partly_paid", "open", "reversed")),
             "written_off": (("Written off", "已核销"), ()),
             "reversed": (("Reversed", "已冲销"), ()),
@@ -169,7 +180,7 @@ class Receivable(
 
 
 class Allocation(Part):
-    """Part of a payment that settles one receivable."""
+    """Part of a payment or of a credit note that settles one receivable."""
 
     id = f.Id()
     receivable_id = f.Ref("sales.receivable", on_delete="restrict", required=True, label=("Receivable", "应收款"))
@@ -222,9 +233,10 @@ class CreditNote(
     title="number",
     subtitle=("account_name", "reason"),
 ):
-    """What an account was credited: goods taken back, or a price corrected. It is never changed.
+    """What an account was credited: goods taken back, or a price corrected. It is never changed, only cancelled.
 
-    It is taken over as settled on `settled_on`: it moves no stock, no receivable and no points.
+    With `allocations` it lowers what is open of receivables. Without any it is taken over as settled on `settled_on`,
+    which moves no stock, no receivable and no points.
     """
 
     account_id = f.Ref(
@@ -234,11 +246,24 @@ class CreditNote(
     order_id = f.Ref("sales.order", on_delete="keep", once=True, filter=True, label=("Order", "订单"))
     currency = f.Currency(required=True, once=True, filter=True, label=("Currency", "币种"))
     issued_on = f.Date(required=True, once=True, filter=True, sort=True, label=("Issued on", "开具日期"))
-    settled_on = f.Date(required=True, once=True, label=("Settled on", "结清日期"))
+    settled_on = f.Date(
+        required=True,
+        once=True,
+        label=("Settled on", "结清日期"),
+        help=("When what it credits was given", "贷记款项结清的日期"),
+    )
     reason = f.Text(required=True, max=500, once=True, search=1, label=("Reason", "原因"))
     lines = f.Parts(CreditLine, at_least=1, at_most=2_000, required=True, once=True, label=("Lines", "明细"))
     net, tax = f.Money(computed=True, label=("Net", "净额")), f.Money(computed=True, label=("Tax", "税额"))
     total = f.Money(computed=True, filter=True, sort=True, label=("Total", "合计"))
+    allocations = f.Parts(Allocation, at_most=500, once=True, label=("Allocations", "核销明细"))
+    unallocated = f.Money(computed=True, label=("Unallocated", "未核销"))
+    status = f.State(
+        {"issued": (("Issued", "已开具"), ("cancelled",)), "cancelled": (("Cancelled", "已取消"), ())},
+        filter=True,
+        label=("Status", "状态"),
+    )
+    cancel_reason = f.Text(max=200, computed=True, label=("Cancelled because", "取消原因"))
 
 
 class Target(Record, name="sales.target", collection="targets", label=("Target", "销售指标")):
@@ -275,7 +300,11 @@ ReceivableOpened = Event("sales.receivable.opened", of=Receivable)
 ReceivablePaid = Event("sales.receivable.paid", of=Receivable)
 ReceivablePartlyPaid = Event("sales.receivable.partly-paid", of=Receivable)
 ReceivableReversed = Event("sales.receivable.reversed", of=Receivable)
+ReceivableCredited = Event("sales.receivable.credited", of=Receivable)
+ReceivableReopened = Event("sales.receivable.reopened", of=Receivable)
 ReceivableOverdue = Event("sales.receivable.overdue", of=Receivable)
+OrderReopened = Event("sales.order.reopened", of=Order)
+CreditNoteCancelled = Event("sales.credit-note.cancelled", of=CreditNote)
 OpportunityMoved = Event("sales.opportunity.moved", of=Opportunity)
 OpportunityWon = Event("sales.opportunity.won", of=Opportunity)
 OpportunityLost = Event("sales.opportunity.lost", of=Opportunity)
@@ -306,6 +335,15 @@ ship = Command(
     answers=202,
     errors=("order_not_confirmed", "order_shipping"),
     label=("Ship", "发货"),
+)
+cancel_credit_note = Command(
+    "sales.credit-note.cancel",
+    on=CreditNote,
+    leads={"issued": "cancelled"},
+    request=Reason,
+    errors=("wrong_state", "receivable_closed"),
+    emits=CreditNoteCancelled,
+    label=("Cancel", "取消"),
 )
 move = Command(
     "sales.opportunity.move",

@@ -76,9 +76,9 @@ class Store(Keeping[S]):
         self.refuse_masked(work, data)
         entity = self.prepare(work, self.load(data))
         references.look_ahead(work, [entity])
+        # Rules may write the id beside the record, such as in a ledger.
+        entity.id = record_id or entity.id
         event = self.begin(work, entity)
-        if record_id:
-            entity.id = record_id
         self.add(work, entity, event=event)
         self.complete(work, entity)
         return entity

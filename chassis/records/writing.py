@@ -54,8 +54,9 @@ def create_all(work: Work, store: Store[Any], items: Sequence[tuple[str, JSON]])
     references.look_ahead(work, entities)
     by_event: dict[Any, list[Any]] = {}
     for (record_id, _), entity in zip(items, entities, strict=True):
-        event = store.begin(work, entity)
+        # Rules may write the id beside the record, such as in a ledger.
         entity.id = record_id
+        event = store.begin(work, entity)
         by_event.setdefault(event, []).append(entity)
     for event, alike in by_event.items():
         store.add_all(work, alike, event=event)

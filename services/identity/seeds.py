@@ -94,6 +94,7 @@ ROLES: dict[str, Grants] = {
         **_EVERYDAY,
         "sales.receivable": {"*": "all"},
         "sales.payment": {"*": "all"},
+        "sales.credit-note": {"*": "all"},
         "sales.order": {"read": "all"},
         "customer.account": {"read": "all", "update": "all"},
     },

@@ -6,7 +6,7 @@ longer paid, the opposite entry gives the points back. Orders that were imported
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import Context, Decimal, localcontext
 from typing import Any
 
 from chassis.database import Work
@@ -18,6 +18,8 @@ from services.marketing.models import PointAccount, PointEntry
 
 point_accounts, point_entries = Store(PointAccount), Store(PointEntry)
 JSON = dict[str, Any]
+# The product of two amounts is still exact.
+EXACT = Context(prec=60)
 
 
 @point_entries.creates
@@ -85,10 +87,17 @@ def _keep(work: Work, event: JSON) -> Any:
 
 
 def _worth(receivable: JSON) -> int:
-    """Whole units of the order's net while the receivable is paid, else nothing."""
+    """Whole units of the order's net while the receivable is paid, else nothing. What was credited earns in proportion
+    less."""
     if receivable["status"] != "paid" or receivable["net"] is None:
         return 0
-    return int(Decimal(receivable["net"]["amount"]))
+    net = Decimal(receivable["net"]["amount"])
+    credited = Decimal((receivable.get("credited") or {"amount": "0"})["amount"])
+    if not credited:
+        return int(net)
+    amount = Decimal(receivable["amount"]["amount"])
+    with localcontext(EXACT):
+        return int(net * (amount - credited) // amount)
 
 
 def _entered(work: Work, order_id: str) -> int:

@@ -28,7 +28,7 @@ def taken_over(order: Order, work: Work) -> Event | None:
     allow_account(order, work)
     price(order, work)
     shipped = dt.datetime.combine(order.history.shipped_on, dt.time(), dt.UTC)
-    order.id = new_id()
+    order.id = order.id or new_id()
     order.number = next_number(work, order)
     order.status, order.shipped_at = "completed", shipped
     order.placed_at = dt.datetime.combine(order.ordered_on, dt.time(), dt.UTC)

@@ -57,6 +57,7 @@ class Payment(Stored, record=contracts.Payment):
 class CreditNote(Stored, record=contracts.CreditNote):
     insert_only = True
     repointable = ("account_id", "lines")
+    settable = ("status", "cancel_reason")
     __table_args__ = (CheckConstraint("total >= 0", name="total"),)
 
 
@@ -76,7 +77,8 @@ credit_holds = Table(
 )
 Index("ix_credit_holds_account", credit_holds.c.tenant_id, credit_holds.c.account_id)
 
-# One entry for each effect on what is owed, keyed by what caused it: opened (+), paid (-), reversed (-), refunded (+).
+# One entry for each effect on what is owed, keyed by what caused it: opened (+), paid (-), reversed (-), refunded (+),
+# credited (-) and, when the credit note is cancelled, uncredited (+).
 receivable_entries = Table(
     "receivable_entries",
     metadata,
@@ -95,7 +97,9 @@ receivable_entries = Table(
         ["receivables.tenant_id", "receivables.id"],
         name="fk_receivable_entries_receivable_id",
     ),
-    CheckConstraint("kind IN ('opened', 'paid', 'reversed', 'refunded', 'written_off')", name="kind"),
+    CheckConstraint(
+        "kind IN ('opened', 'paid', 'reversed', 'refunded', 'written_off', 'credited', 'uncredited')", name="kind"
+    ),
     # The account is its receivable's, and follows it where a merge leads that.
     info={"insert_only": True, "updates": ("account_id",)},
 )

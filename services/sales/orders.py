@@ -101,3 +101,10 @@ def complete_if_settled(work: Work, order: Order, *, paid: bool) -> None:
     if order.status == "shipped" and paid:
         order.move("completed")
         orders.save(work, order, event=contracts.OrderCompleted)
+
+
+def reopen(work: Work, order: Order) -> None:
+    """Something is owed for it again, so that it is only shipped."""
+    if order.status == "completed":
+        order.move("shipped")
+        orders.save(work, order, event=contracts.OrderReopened)

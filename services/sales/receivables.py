@@ -44,6 +44,7 @@ def open_receivable(work: Work, order: Order) -> Receivable:
         amount=order.total,
         net=order.net,
         open=order.total,
+        credited=zero(order.currency),
         due_on=work.today() + dt.timedelta(days=DEFAULT_DAYS if days is None else days),
         overdue=False,
         owner_id=order.owner_id,
@@ -99,6 +100,32 @@ def settle(work: Work, receivable: Receivable, amount: Amount, cause: str) -> No
     if left == 0:
         receivable.overdue = False
     receivables.save(work, receivable, event=contracts.ReceivablePaid if left == 0 else contracts.ReceivablePartlyPaid)
+
+
+def credit(work: Work, receivable: Receivable, amount: Amount, cause: str) -> None:
+    """Take a credit note's share off what is open."""
+    left = receivable.open.amount - amount.amount
+    enter(work, receivable, "credited", -amount.amount, cause)
+    receivable.open = round_half_up(left, amount.currency)
+    receivable.credited = round_half_up(_credited(receivable) + amount.amount, amount.currency)
+    receivable.move("paid" if left == 0 else "partly_paid")
+    if left == 0:
+        receivable.overdue = False
+    receivables.save(work, receivable, event=contracts.ReceivableCredited)
+
+
+def take_back(work: Work, receivable: Receivable, amount: Amount, cause: str) -> None:
+    """A credit note was cancelled: its share is open again, and overdue where its day has passed meanwhile."""
+    enter(work, receivable, "uncredited", amount.amount, cause)
+    receivable.open = round_half_up(receivable.open.amount + amount.amount, amount.currency)
+    receivable.credited = round_half_up(_credited(receivable) - amount.amount, amount.currency)
+    receivable.move("open" if receivable.open == receivable.amount else "partly_paid")
+    receivable.overdue = receivable.due_on < work.today()
+    receivables.save(work, receivable, event=contracts.ReceivableReopened)
+
+
+def _credited(receivable: Receivable) -> Decimal:
+    return Decimal(0) if receivable.credited is None else receivable.credited.amount
 
 
 def exposure(work: Work, account_id: str, currency: str, but_not: str) -> Decimal:

@@ -6,11 +6,13 @@ from suite.check.rules import Fault, Seen, rule, seen
 from suite.check.sources import Look, Side
 
 # What the points of an order must sum to, and what they do: orders that were imported as history earn none.
+# What credit notes took off a receivable earns in proportion less.
+WORTH = "CASE WHEN r.credited > 0 THEN div(r.net * (r.amount - r.credited), r.amount) ELSE trunc(r.net) END"
 EARNED = Side(
     "sales",
-    "SELECT r.tenant_id, r.order_id || ' ' || trunc(r.net) AS key FROM receivables AS r"
+    f"SELECT r.tenant_id, r.order_id || ' ' || {WORTH} AS key FROM receivables AS r"
     " JOIN orders AS o ON o.tenant_id = r.tenant_id AND o.id = r.order_id"
-    " WHERE r.status = 'paid' AND o.history IS NULL AND trunc(r.net) <> 0",
+    f" WHERE r.status = 'paid' AND o.history IS NULL AND {WORTH} <> 0",
 )
 ENTERED = Side(
     "marketing",

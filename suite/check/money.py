@@ -19,11 +19,15 @@ def open_is_the_sum(look: Look) -> Seen:
         "   || coalesce(sum(e.amount) FILTER (WHERE e.kind = 'opened'), 0) END,"
         " CASE WHEN bool_or(e.currency <> r.open_currency) OR r.open_currency <> r.amount_currency"
         "  THEN 'more than one currency' END,"
-        " CASE WHEN bool_or(CASE WHEN e.kind IN ('opened', 'refunded') THEN e.amount < 0 ELSE e.amount > 0 END)"
-        "  THEN 'an entry has the wrong sign' END), '') AS fault"
+        " CASE WHEN coalesce(r.credited, 0)"
+        "   <> -coalesce(sum(e.amount) FILTER (WHERE e.kind IN ('credited', 'uncredited')), 0)"
+        "  THEN 'credited are ' || coalesce(r.credited, 0) || ', the ledger says '"
+        "   || -coalesce(sum(e.amount) FILTER (WHERE e.kind IN ('credited', 'uncredited')), 0) END,"
+        " CASE WHEN bool_or(CASE WHEN e.kind IN ('opened', 'refunded', 'uncredited') THEN e.amount < 0"
+        "   ELSE e.amount > 0 END) THEN 'an entry has the wrong sign' END), '') AS fault"
         " FROM receivables AS r"
         " LEFT JOIN receivable_entries AS e ON e.tenant_id = r.tenant_id AND e.receivable_id = r.id"
-        " GROUP BY r.tenant_id, r.id, r.open, r.open_currency, r.amount, r.amount_currency",
+        " GROUP BY r.tenant_id, r.id, r.open, r.open_currency, r.amount, r.amount_currency, r.credited",
     )
 
 
@@ -57,12 +61,12 @@ def no_floats(look: Look) -> Seen:
     return seen(rows, faults)
 
 
-@rule("I6", "by account and currency: opened = paid + open + reversed + written off - refunded")
+@rule("I6", "by account and currency: opened = paid + credited + open + reversed + written off - refunded")
 def receivables_are_conserved(look: Look) -> Seen:
     def entered(kind: str) -> str:
         return f"coalesce(sum(amount) FILTER (WHERE kind = '{kind}'), 0) AS {kind}"
 
-    kinds = ("opened", "paid", "reversed", "written_off", "refunded")
+    kinds = ("opened", "paid", "credited", "uncredited", "reversed", "written_off", "refunded")
     balance = " + ".join(f"coalesce({kind}, 0)" for kind in kinds)
     shown = " || ".join(f"' {kind} ' || coalesce({kind}, 0)" for kind in kinds)
     return look.audit(
@@ -105,6 +109,35 @@ def allocations_are_entered(look: Look) -> Seen:
     )
 
 
+@rule("I6", "each credit note is the sum of its allocations and of what is unallocated, where it has any")
+def credit_notes_are_conserved(look: Look) -> Seen:
+    return look.audit(
+        "sales",
+        "SELECT tenant_id, 'credit note ' || id AS subject, CASE WHEN of > 0 AND (total IS DISTINCT FROM unallocated"
+        "  + shares OR unallocated_currency IS DISTINCT FROM total_currency)"
+        " THEN 'is ' || total || ', allocated ' || shares || ', unallocated ' || unallocated END AS fault"
+        " FROM credit_notes, LATERAL (SELECT count(*) AS of, coalesce(sum((share->'amount'->>'amount')::numeric), 0)"
+        "  AS shares FROM jsonb_array_elements(allocations) AS share) AS allocated",
+    )
+
+
+@rule("I6", "each allocation of a credit note is on the ledger, and taken back once where the note is cancelled")
+def credits_are_entered(look: Look) -> Seen:
+    return look.audit(
+        "sales",
+        "SELECT tenant_id, cause AS subject, CASE"
+        "  WHEN entered IS NULL THEN 'allocates ' || allocated || ', which is not on the ledger'"
+        "  WHEN allocated IS NULL THEN 'is on the ledger with ' || entered || ', but no credit note says so'"
+        "  WHEN allocated <> entered THEN 'allocates ' || allocated || ', the ledger says ' || entered END AS fault"
+        " FROM (SELECT tenant_id, kind || ':' || id || ':' || (share->>'id') AS cause, share->>'receivable_id' AS of,"
+        "  (share->'amount'->>'amount')::numeric * sign AS allocated FROM credit_notes,"
+        "  jsonb_array_elements(allocations) AS share, (VALUES ('credit', 1), ('uncredit', -1)) AS way (kind, sign)"
+        "  WHERE kind = 'credit' OR status = 'cancelled') AS shares"
+        " FULL JOIN (SELECT tenant_id, cause, receivable_id::text AS of, -amount AS entered FROM receivable_entries"
+        "  WHERE kind IN ('credited', 'uncredited')) AS entries USING (tenant_id, cause, of)",
+    )
+
+
 @rule("I6", "a point account is the sum of its entries")
 def points_are_conserved(look: Look) -> Seen:
     return look.audit(
@@ -124,5 +157,7 @@ rules = (
     receivables_are_conserved,
     payments_are_conserved,
     allocations_are_entered,
+    credit_notes_are_conserved,
+    credits_are_entered,
     points_are_conserved,
 )

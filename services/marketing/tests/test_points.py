@@ -59,6 +59,15 @@ def test_less_than_a_whole_unit_earns_nothing(suite):
     assert entries(suite, account) == []
 
 
+@pytest.mark.parametrize(("credited", "points"), [("0.00", 100), ("11.90", 90), ("0.01", 99), ("119.00", 0)])
+def test_what_was_credited_earns_in_proportion_less(suite, credited, points):
+    account, order = account_known(suite), new_id()
+    paid = receivable(account, order, 2, "paid", net="100.00")
+    paid |= {"amount": {"amount": "119.00", "currency": "EUR"}, "credited": {"amount": credited, "currency": "EUR"}}
+    deliver(suite, event(suite, "sales.receivable.paid", paid))
+    assert sum(entry["points"] for entry in suite.list("marketing.point-entry")) == points
+
+
 def test_the_same_payment_twice_earns_once(suite):
     account, order = account_known(suite), new_id()
     paid = said(suite, account, order, 2, "paid")
