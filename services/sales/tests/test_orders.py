@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from chassis.errors import Problem
 from chassis.ids import new_id
+from chassis.tests.given import at_once
 from services.sales.tests import given
 
 
@@ -219,3 +222,18 @@ def test_who_may_only_read_orders_is_refused_openly(shop):
     order = given.order(shop, given.account(shop), given.product(shop))
     reader = shop.context(grants={"sales.order": {"read": "all"}})
     assert refusal(shop, order["id"], "place", context=reader) == (403, "forbidden")
+
+
+def test_orders_get_their_numbers_when_they_bind_without_gaps_however_many_are_placed_at_once(shop):
+    tea, alfreds = given.product(shop), given.account(shop)
+    drafts = [given.order(shop, alfreds, tea)["id"] for _ in range(6)]
+    shop.run("sales.order", drafts[0], "cancel")
+    # Each is placed twice, and one that was cancelled as a draft not at all: refusals leave no gap.
+    answers = at_once(*(partial(shop.run, "sales.order", one, "place") for one in drafts for _ in range(2)))
+    assert sum(isinstance(answer, Problem) for answer in answers) == 7
+    placed = [shop.get("sales.order", one)["number"] for one in drafts]
+    year = shop.clock.now().year
+    assert placed[0] is None and sorted(placed[1:]) == [f"SO-{year}-{seq:05}" for seq in range(1, 6)]
+    shop.settle()
+    owed = sorted(one["number"] for one in shop.list("sales.receivable"))
+    assert owed == [f"RE-{year}-{seq:05}" for seq in range(1, 6)]
