@@ -26,7 +26,7 @@ class Story:
     def __init__(self, suite: Suite) -> None:
         self.suite = suite
         self.business = Business(suite, f"s-{new_id()[-12:]}")
-        self.record, self.id = "", ""
+        self.record, self.id, self.note = "", "", ""
         self.sent_before: dict[str, int] = {}
         self.silenced: dict[str, Any] = {}
 
@@ -143,6 +143,23 @@ def it_is(verb: str) -> Word:
     return word
 
 
+def it_is_credited(amount: str) -> Word:
+    """A credit note takes so much off what is owed for the order."""
+
+    def word(story: Story) -> None:
+        story.note = story.business.credit(amount, **{story.id: amount})
+
+    return word
+
+
+def the_credit_is_cancelled() -> Word:
+    return lambda story: story.suite.run("sales.credit-note", story.note, "cancel")
+
+
+def it_is_paid(amount: str) -> Word:
+    return lambda story: story.business.pay(amount, **{story.id: amount})
+
+
 def time_passes(seconds: int) -> Word:
     """Overdue steps are noticed by the sweeper."""
 
@@ -211,6 +228,20 @@ def owed(*statuses: str) -> Word:
     def word(story: Story) -> None:
         found = story.suite.list("sales.receivable", ["order_id", "eq", story.id])
         assert [one["status"] for one in found] == list(statuses)
+
+    return word
+
+
+def the_account_owes(amount: str, *, points: int) -> Word:
+    """As its overview says, and what it has earned."""
+
+    def word(story: Story) -> None:
+        account = story.business.account
+        asked = {"record": "customer.account", "name": "overview", "id": account}
+        overview = story.suite.call("customer", "record.query", asked)
+        assert [Decimal(one["receivable_open"]) for one in overview["totals"]] == [Decimal(amount)]
+        found = story.suite.list("marketing.point-account", ["account_id", "eq", account])
+        assert sum(one["balance"] for one in found) == points
 
     return word
 

@@ -18,12 +18,16 @@ from tests.sagas.story import (
     credit,
     is_silent,
     it_is,
+    it_is_credited,
+    it_is_paid,
     known,
     owed,
     refuses,
     speaks_again,
     stock,
     stock_is,
+    the_account_owes,
+    the_credit_is_cancelled,
     the_lead_is,
     the_order_is,
     the_saga,
@@ -115,6 +119,22 @@ def test_cancel_order_asks_until_inventory_is_back(story: Story) -> None:
     story.given(a_confirmed_order(3), is_silent("inventory")).when(
         it_is("cancel"), time_passes(60), time_passes(60), speaks_again("inventory")
     ).then(the_order_is("cancelled"), the_saga("completed", "done"), stock_is(100, reserved=0))
+
+
+# --- what is owed
+
+
+def test_an_order_that_was_credited_and_paid_is_completed_and_owed_again_when_the_credit_is_cancelled(
+    story: Story,
+) -> None:
+    story.given(a_confirmed_order(3), it_is("ship")).when(it_is_credited("10")).then(
+        the_order_is("shipped"), owed("partly_paid"), the_account_owes("20.00", points=0)
+    )
+    story.when(it_is_paid("20")).then(the_order_is("completed"), owed("paid"), the_account_owes("0.00", points=20))
+    story.when(the_credit_is_cancelled()).then(
+        the_order_is("shipped"), owed("partly_paid"), the_account_owes("10.00", points=0)
+    )
+    story.when(it_is_paid("10")).then(the_order_is("completed"), owed("paid"), the_account_owes("0.00", points=30))
 
 
 # --- convert_lead

@@ -51,6 +51,8 @@ PLANTED: dict[Rule, tuple[str, ...]] = {
     money.receivables_are_conserved: ("sales", "UPDATE receivables SET open = open - 1 WHERE status = 'open'"),
     money.payments_are_conserved: ("sales", "UPDATE payments SET unallocated = unallocated + 1"),
     money.allocations_are_entered: ("sales", "DELETE FROM receivable_entries WHERE starts_with(cause, 'payment:')"),
+    money.credit_notes_are_conserved: ("sales", "UPDATE credit_notes SET unallocated = unallocated + 1"),
+    money.credits_are_entered: ("sales", "DELETE FROM receivable_entries WHERE kind = 'uncredited'"),
     money.points_are_conserved: ("marketing", "UPDATE point_accounts SET balance = balance + 1"),
     work.sagas_end: ("sales", "UPDATE sagas SET ended_at = NULL, deadline_at = now() - interval '1 hour'"),
     work.steps_are_decided: ("sales", "UPDATE sagas SET state = 'running'"),

@@ -110,6 +110,26 @@ def test_an_entry_that_no_payment_allocates_is_found(world: World) -> None:
     assert world.violated() == {("I6", money.allocations_are_entered.says)}
 
 
+def test_a_credit_note_that_does_not_add_up_is_found(world: World) -> None:
+    world.spoil("sales", "UPDATE credit_notes SET unallocated = unallocated + 1 WHERE status = 'issued'")
+    assert world.violated() == {("I6", money.credit_notes_are_conserved.says)}
+
+
+def test_a_credit_that_is_not_on_the_ledger_and_one_of_no_credit_note_are_found(world: World) -> None:
+    world.spoil("sales", "UPDATE receivable_entries SET cause = 'gift:' || id WHERE kind = 'credited'")
+    assert world.violated() == {("I6", money.credits_are_entered.says)}
+
+
+def test_a_cancelled_credit_that_was_not_taken_back_is_found(world: World) -> None:
+    world.spoil("sales", "UPDATE credit_notes SET status = 'cancelled' WHERE status = 'issued'")
+    assert world.violated() == {("I6", money.credits_are_entered.says)}
+
+
+def test_a_receivable_that_says_another_credit_than_its_ledger_is_found(world: World) -> None:
+    world.spoil("sales", "UPDATE receivables SET credited = credited + 1 WHERE status = 'open'")
+    assert world.violated() == {("I5", money.open_is_the_sum.says)}
+
+
 def test_points_that_are_not_the_sum_of_their_entries_are_found(world: World) -> None:
     world.spoil("marketing", "UPDATE point_accounts SET balance = balance + 1")
     assert world.violated() == {("I6", money.points_are_conserved.says)}

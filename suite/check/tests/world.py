@@ -70,15 +70,19 @@ class Business:
 
     def pay(self, amount: str, **shares: str) -> None:
         """A payment; `shares` gives the amounts by order."""
-        allocations = [
-            {
-                "receivable_id": self.suite.list("sales.receivable", ["order_id", "eq", order])[0]["id"],
-                "amount": usd(share),
-            }
-            for order, share in shares.items()
-        ]
         payment = {"account_id": self.account, "amount": usd(amount), "received_on": "2026-11-23"}
-        self.suite.create("sales.payment", {**payment, "allocations": allocations})
+        self.suite.create("sales.payment", {**payment, "allocations": self._allocations(shares)})
+
+    def credit(self, amount: str, **shares: str) -> str:
+        """A credit note; `shares` gives the amounts by order."""
+        line = {"product_id": self.product, "quantity": "1", "unit_price": usd(amount)}
+        note = {"account_id": self.account, "currency": "USD", "reason": "Broken", "lines": [line]}
+        note |= {"issued_on": "2026-11-24", "settled_on": "2026-11-24", "allocations": self._allocations(shares)}
+        return str(self.suite.create("sales.credit-note", note)["id"])
+
+    def _allocations(self, shares: dict[str, str]) -> list[JSON]:
+        found = {one["order_id"]: one["id"] for one in self.suite.list("sales.receivable")}
+        return [{"receivable_id": found[order], "amount": usd(share)} for order, share in shares.items()]
 
 
 def populate(suite: Suite) -> tuple[Business, Business]:
@@ -101,6 +105,11 @@ def populate(suite: Suite) -> tuple[Business, Business]:
     one.pay("75", **{first: "30", second: "40"})
     one.pay("20", **{third: "20"})
     suite.run("sales.order", third, "ship")
+    # What was credited is owed no more, and earns no points; a cancelled credit is owed again.
+    broken = one.order("4")
+    one.credit("12", **{broken: "10", third: "2"})
+    one.pay("30", **{broken: "30"})
+    suite.run("sales.credit-note", one.credit("5", **{third: "5"}), "cancel")
     suite.create("marketing.point-entry", {"account_id": one.account, "points": 5, "reason": "welcome"})
     lead = suite.create("marketing.lead", {"name": "Ana Trujillo", "company": "Emparedados"})["id"]
     suite.run("marketing.lead", lead, "qualify")
