@@ -205,7 +205,7 @@ PERSONAL: tuple[tuple[str, str, Any, tuple[int | None, ...]], ...] = (
     ("POST", "/v1/search/recent", {"q": "tea"}, _DONE),
     ("POST", "/v1/search/opened", {"type": "account", "id": _NOTHING}, _DONE),
     ("DELETE", "/v1/search/recent", None, _DONE),
-    ("GET", "/v1/jobs", None, _EVERYBODY),
+    ("GET", "/v1/jobs?collection=accounts", None, _EVERYBODY),
     ("GET", "/v1/jobs/{id}", None, _ASKER),
     ("GET", "/v1/jobs/{id}/result", None, _OTHERS),
     ("GET", "/v1/jobs/{id}/errors", None, _OTHERS),

@@ -204,7 +204,7 @@ def test_what_is_ones_own_answers_each_caller_as_the_policy_says(
 
 def test_no_list_of_jobs_shows_those_of_others(callers: dict[str, Api], job: str) -> None:
     for caller in CALLERS[:4]:
-        listed = {one["id"] for one in callers[caller].get("/v1/jobs?limit=200")["items"]}
+        listed = {one["id"] for one in callers[caller].get("/v1/jobs?collection=accounts&limit=200")["items"]}
         assert (job in listed) is (caller == "administrator"), caller
 
 
@@ -216,4 +216,4 @@ def test_every_route_beside_collections_and_administration_has_a_line_in_the_pol
         for method in methods
         if elsewhere.isdisjoint(route.split("/")[2:3])
     }
-    assert routed == policy.OPEN | {(method, path) for method, path, *_ in policy.PERSONAL}
+    assert routed == policy.OPEN | {(method, path.partition("?")[0]) for method, path, *_ in policy.PERSONAL}
