@@ -130,7 +130,7 @@ def write(work: Work, *, ending: str = "") -> None:
                 parameters += (context.tenant, message.id, message.service, message.body)
         statement += _UNSENT + " UNION ALL ".join(sources)
         last = start + _BATCH >= len(changes)
-        work.sql(statement + ending if last else statement, parameters)
+        work.sql(statement, parameters, ending=ending if last else "")
 
 
 COLUMNS = (

@@ -24,6 +24,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from chassis.clock import Clock
 from chassis.context import Context
 from chassis.errors import Problem, unavailable
+from chassis.prepared import PlansChanged, Session, Statements
 from contracts.fields import parse_uuid
 
 if TYPE_CHECKING:
@@ -37,30 +38,41 @@ _UUIDS_AS_TEXT = psycopg2.extensions.new_array_type((2951,), "UUID[]", _UUID_AS_
 
 
 class Scope:
-    """The tenant of one connection's use. `each` repeats the setting on every statement (autocommit)."""
+    """The tenant of one connection's use. `each` repeats the setting on every statement (autocommit); `planned` has the
+    server plan each statement for its very values."""
 
-    __slots__ = ("applied", "each", "prefix")
+    __slots__ = ("applied", "each", "planned", "prefix")
 
-    def __init__(self, tenant: str, each: bool = False) -> None:
+    def __init__(self, tenant: str, each: bool = False, planned: bool = False) -> None:
         # parse_uuid admits nothing but a UUID, so the text cannot carry SQL.
         setting = f"SELECT set_config('app.tenant','{parse_uuid(tenant)}',true);"
         self.prefix = setting if each else f"BEGIN;{setting}"
-        self.each = each
+        self.each, self.planned = each, planned
         self.applied = False
+
+    def keeps(self, statement: str) -> bool:
+        """Whether the server may keep the plan. How far a walk to a limit goes depends on the values."""
+        return not self.planned and (self.each or " LIMIT " not in statement)
 
 
 def _apply_scope(
     connection: Connection, cursor: Any, statement: str, parameters: Any, context: Any, executemany: bool
 ) -> tuple[str, Any]:
     scope: Scope | None = connection.get_execution_options().get("scope")
+    if parameters and not executemany and (scope is None or scope.keeps(statement)):
+        statement, parameters = connection.info["prepared"].form(statement, parameters)
     if scope is not None and (scope.each or not scope.applied):
         scope.applied = True
         statement = scope.prefix + statement
     return statement, parameters
 
 
-def make_engine(url: str | URL, *, pool_size: int = 5, name: str = "guanxi") -> Engine:
-    """An engine that answers ids as text and JSON as plain values. Waiting for a full pool ends after 5 s."""
+def make_engine(url: str | URL, *, pool_size: int = 5, name: str = "guanxi", prepared: bool = True) -> Engine:
+    """An engine that answers ids as text and JSON as plain values. Waiting for a full pool ends after 5 s.
+
+    `prepared` lets the server keep the plans of what is sent often, which no pooler in transaction mode can do.
+    """
+    statements = Statements(prepared)
     engine = create_engine(
         url,
         pool_size=pool_size,
@@ -84,16 +96,24 @@ def make_engine(url: str | URL, *, pool_size: int = 5, name: str = "guanxi") -> 
     def ids_are_text(connection: Any, record: Any) -> None:
         psycopg2.extensions.register_type(_UUID_AS_TEXT, connection)
         psycopg2.extensions.register_type(_UUIDS_AS_TEXT, connection)
+        record.info["prepared"] = Session(statements)
 
     @event.listens_for(engine, "checkin")
     def nothing_is_left_open(connection: Any, record: Any) -> None:
         # The driver does not follow transactions that `Work` begins by itself, so it would not end a forgotten one.
-        if connection is not None and not connection.closed and connection.info.transaction_status != IDLE:
+        if connection is not None and not connection.closed:
             try:
-                connection.cursor().execute("ROLLBACK")
+                if connection.info.transaction_status != IDLE:
+                    connection.cursor().execute("ROLLBACK")
+                record.info["prepared"].settle(connection)
             except psycopg2.Error as error:
                 # An error that leaves this function would keep the pool's place taken for ever.
                 record.invalidate(error)
+
+    @event.listens_for(engine, "handle_error")
+    def plans_are_made_anew(context: Any) -> None:
+        if statements.outdated(context.original_exception):
+            raise PlansChanged from context.original_exception
 
     event.listen(engine, "before_cursor_execute", _apply_scope, retval=True)
     return engine
@@ -140,12 +160,15 @@ class Work:
     def today(self) -> dt.date:
         return self.now.date()
 
-    def sql(self, statement: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> CursorResult[Any]:
-        """Run driver SQL (`%s` or `%(name)s` placeholders), in one round trip with what `later` holds before it."""
-        if self._waiting:
+    def sql(
+        self, statement: str, parameters: Sequence[Any] | dict[str, Any] = (), *, ending: str = ""
+    ) -> CursorResult[Any]:
+        """Run driver SQL (`%s` or `%(name)s` placeholders), in one round trip with what `later` holds before it and
+        what `ending` adds."""
+        if self._waiting or ending:
             waiting, self._waiting = self._waiting, []
-            self._sendings += 1
-            return self.connection.exec_driver_sql("; ".join([*waiting, self._text(statement, parameters)]))
+            self._sendings += bool(waiting)
+            return self.connection.exec_driver_sql("; ".join([*waiting, self._text(statement, parameters)]) + ending)
         return self.connection.exec_driver_sql(
             statement, parameters if isinstance(parameters, dict) else tuple(parameters)
         )
@@ -161,6 +184,8 @@ class Work:
     def _text(self, statement: str, parameters: Sequence[Any] | dict[str, Any]) -> str:
         if not parameters:
             return statement
+        if self.scope.keeps(statement):
+            statement, parameters = self.connection.info["prepared"].form(statement, parameters)
         cursor: Any = self.connection.connection.cursor()
         try:
             text: bytes = cursor.mogrify(statement, parameters if isinstance(parameters, dict) else tuple(parameters))
@@ -275,7 +300,7 @@ class Database:
         """Statements that each see committed data; nothing is locked and nothing can be written by mistake."""
         try:
             with _translated(), self.app.connect() as connection:
-                scoped = connection.execution_options(scope=Scope(context.tenant, each=True))
+                scoped = connection.execution_options(scope=Scope(context.tenant, each=True, planned=True))
                 yield Work(scoped, context, self.clock, self.service)
         except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
             # SQLAlchemy does not see what the driver tells `rows`, so the pool's other dead connections go here.

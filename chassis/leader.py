@@ -102,6 +102,9 @@ class Leader:
             self.leading = True
             failures = 0
             while not self._stopping.is_set():
+                # Whoever has told of a row until now had committed it: the look that follows finds it.
+                connection.poll()
+                connection.notifies.clear()
                 began = time.monotonic()
                 done, left = relay.publish_once(self._runtime.database, self._runtime.name, self._publisher)
                 if done:
@@ -109,18 +112,12 @@ class Leader:
                 failures = failures + 1 if left else 0
                 if left:
                     self._stopping.wait(min(0.2 * 2**failures, LONGEST_WAIT))
-                elif not done:
-                    self._await_notice(connection)
                 elif done < relay.WINDOW:
+                    # Nothing was left, so the next look waits to be told of more; the poll is the net under that.
+                    select.select([connection], [], [], 1.0)
                     self._stopping.wait(max(0.0, began + PACE_SECONDS - time.monotonic()))
         finally:
             connection.close()
-
-    def _await_notice(self, connection: Any) -> None:
-        """Until the next NOTIFY, at most a second: the poll is the net under it."""
-        select.select([connection], [], [], 1.0)
-        connection.poll()
-        connection.notifies.clear()
 
     def _keep_house(self) -> None:
         runtime = self._runtime

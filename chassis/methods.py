@@ -15,6 +15,7 @@ from chassis.context import Context
 from chassis.database import constraint_of
 from chassis.errors import not_found
 from chassis.ids import GENERATED_KEY
+from chassis.prepared import PlansChanged
 from chassis.records import (
     bulkjobs,
     comparing,
@@ -42,6 +43,14 @@ JSON = dict[str, Any]
 
 def run(runtime: Runtime, context: Context, request: JSON) -> JSON:
     """Dispatch one request. Writes run in one transaction, in which their answer is kept under the idempotency key."""
+    try:
+        return _run(runtime, context, request)
+    except PlansChanged:
+        # Its transaction has left nothing, and nothing that was prepared is used again: the second time it works.
+        return _run(runtime, context, request)
+
+
+def _run(runtime: Runtime, context: Context, request: JSON) -> JSON:
     method, params = request["method"], request.get("params") or {}
     if method == "service.ready":
         # The gateway asks so; whoever cannot reach its database raises here.

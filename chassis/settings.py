@@ -56,7 +56,8 @@ class Settings:
     broker's management API, if there is one.
     `job_places` is how many jobs a process runs at once, `job_memory` the MiB of address space that each may take,
     `blobs` where files lie, `attachment_quota` how many bytes all attachments of a tenant may have in one service.
-    `elasticsearch` is the address of the search index, empty where PostgreSQL alone serves it.
+    `elasticsearch` is the address of the search index, empty where PostgreSQL alone serves it. `prepared` lets the
+    server keep the plans of statements; it is false behind a pooler in transaction mode.
     """
 
     database: str
@@ -73,6 +74,7 @@ class Settings:
     blobs: str = ""
     attachment_quota: int = attachments.QUOTA
     elasticsearch: str = ""
+    prepared: bool = True
 
     def database_url(self, service: str, role: str) -> str:
         return provisioning.service_url(self.database, service, role, self.database_secret, self.database_prefix)
@@ -89,6 +91,7 @@ class Settings:
             "GUANXI_BLOBS": self.blobs or blobs.default_location(),
             "GUANXI_ATTACHMENT_QUOTA": str(self.attachment_quota),
             "GUANXI_ELASTICSEARCH": self.elasticsearch,
+            "GUANXI_PREPARED": str(self.prepared).lower(),
         }
 
 
@@ -124,6 +127,7 @@ def from_environment() -> Settings:
             "blobs": env.str("BLOBS", blobs.default_location(), validate=BLOBS),
             "attachment_quota": env.int("ATTACHMENT_QUOTA", attachments.QUOTA, validate=validate.Range(min=0)),
             "elasticsearch": env.str("ELASTICSEARCH", "", validate=elasticsearch),
+            "prepared": env.bool("PREPARED", True),
         }
     seal(env)
     return Settings(**found)

@@ -120,8 +120,8 @@ def _wants(runtime: Runtime, kind: str) -> bool:
 class Databases:
     """The migrated databases of one test process, copied from templates that all processes share."""
 
-    def __init__(self, server: str, name: str) -> None:
-        self.server, self.name = server, name
+    def __init__(self, server: str, name: str, *, prepared: bool = True) -> None:
+        self.server, self.name, self._prepared = server, name, prepared
         self._made: dict[str, Database] = {}
         self.files = Path(tempfile.mkdtemp(prefix="guanxi-blobs-"))
 
@@ -142,8 +142,8 @@ class Databases:
                 )
             engine.dispose()
             self._made[service] = Database(
-                make_engine(self.url(service, "app"), pool_size=20),
-                make_engine(self.url(service, "ops"), pool_size=5),
+                make_engine(self.url(service, "app"), pool_size=20, prepared=self._prepared),
+                make_engine(self.url(service, "ops"), pool_size=5, prepared=self._prepared),
                 clock,
                 None,
             )

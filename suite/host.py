@@ -42,9 +42,17 @@ class Host:
         for service in services:
             database = Database(
                 make_engine(
-                    settings.database_url(service, "app"), pool_size=settings.pool_size, name=f"guanxi {service}"
+                    settings.database_url(service, "app"),
+                    pool_size=settings.pool_size,
+                    name=f"guanxi {service}",
+                    prepared=settings.prepared,
                 ),
-                make_engine(settings.database_url(service, "ops"), pool_size=2, name=f"guanxi {service} relay"),
+                make_engine(
+                    settings.database_url(service, "ops"),
+                    pool_size=2,
+                    name=f"guanxi {service} relay",
+                    prepared=settings.prepared,
+                ),
                 clock,
                 None,
             )

@@ -46,8 +46,8 @@ def build(settings: Settings, service: str, caller: LineCaller) -> Runtime:
     clock = SystemClock()
     name = f"guanxi {service} job"
     database = Database(
-        make_engine(settings.database_url(service, "app"), pool_size=2, name=name),
-        make_engine(settings.database_url(service, "ops"), pool_size=1, name=name),
+        make_engine(settings.database_url(service, "app"), pool_size=2, name=name, prepared=settings.prepared),
+        make_engine(settings.database_url(service, "ops"), pool_size=1, name=name, prepared=settings.prepared),
         clock,
         None,
     )

@@ -62,7 +62,8 @@ class Enumeration:
 
     def __init__(self, server: str, name: str) -> None:
         os.environ.update(GUANXI_SMTP_URL="smtp://127.0.0.1:1", GUANXI_SMTP_FROM="crm@tea.example")
-        self._databases = Databases(server, name)
+        # The same flow must send the same statements each time, and what is prepared depends on what was sent before.
+        self._databases = Databases(server, name, prepared=False)
         repointing.BATCH = BATCH
         clock, pipeline = Clock(), Pipeline()
         for service in SERVICES:

@@ -51,7 +51,8 @@ class Outcome:
 class Simulator:
     def __init__(self, server: str, name: str) -> None:
         os.environ.pop("GUANXI_SMTP_URL", None)
-        self._databases = Databases(server, name)
+        # The same flow must send the same statements each time, and what is prepared depends on what was sent before.
+        self._databases = Databases(server, name, prepared=False)
         self._clock = Clock()
         for service in SERVICES:
             database = self._databases.open(service, self._clock)  # type: ignore[arg-type]
