@@ -84,7 +84,7 @@ bench-dedupe: $(DEV) ## quality of duplicate candidates on the labelled sets in 
 bench-import: $(DEV) ## measure imports: rows a second, memory, and all of Online Retail; writes bench/imports.md
 	$(BIN)/python -m bench.imports
 
-bench-search: $(DEV) ## how well search finds in ROWS (20000) public names, class by class beside its ceiling; writes bench/search.md
+bench-search: $(DEV) ## how well search finds in ROWS (20000, or all) public names on BACKEND (postgres,elasticsearch), class by class; writes bench/search.md
 	$(BIN)/python -m bench.search
 
 fuzz: $(DEV) ## generated requests to every operation, EXAMPLES (50) of each, made from SEED

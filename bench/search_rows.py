@@ -11,11 +11,13 @@ import gzip
 import os
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 DATA = Path(os.environ.get("GUANXI_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data"))
 SETS = ("irs", "cn", "ror", "twse")
+SAMPLE = Path(__file__).parent / "search_sample"
+SHARES = {"irs": 1_000, "cn": 1_000, "ror": 700, "twse": 300}
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,26 @@ def rows_of(folder: Path = DATA, rows: int | None = None) -> list[Row]:
         for name in ("irs", "cn", "ror"):
             found[name] = [row for row in found[name] if chance.random() < share]
     return [row for name in SETS for row in found[name]]
+
+
+def sample() -> list[Row]:
+    """Three thousand of all accounts, which are kept with the code. They have no e-mail addresses."""
+    with (SAMPLE / "accounts.csv").open(encoding="utf-8", newline="") as file:
+        return [Row(**row) for row in csv.DictReader(file)]
+
+
+def _write_sample() -> None:
+    """Draw the sample anew from the sets: `python -m bench.search_rows`."""
+    chance = random.Random(2026)
+    rows = rows_of()
+    by_set = {name: [row for row in rows if row.set == name] for name in SETS}
+    names = [field.name for field in fields(Row) if field.name != "email"]
+    with (SAMPLE / "accounts.csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, names, lineterminator="\n")
+        writer.writeheader()
+        for name in SETS:
+            drawn = sorted(chance.sample(by_set[name], SHARES[name]), key=lambda row: row.key)
+            writer.writerows({one: getattr(row, one) for one in names} for row in drawn)
 
 
 def _table(path: Path) -> Iterator[dict[str, str]]:
@@ -83,3 +105,7 @@ def _twse(folder: Path) -> Iterator[Row]:
                 city=row["住址"].strip()[:3],
                 country="Taiwan",
             )
+
+
+if __name__ == "__main__":
+    _write_sample()

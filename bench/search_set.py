@@ -320,6 +320,10 @@ DRAW: dict[str, Callable[[Names, int, random.Random], Drawn]] = {
 }
 
 
+GOALS = {kind: 0.95 if kind in ("exact", "prefix") else 0.85 for kind in DRAW}
+"""The least mean reciprocal rank of each class."""
+
+
 def questions(rows: list[Row], seed: int, each: int = 250) -> list[Question]:
     """`each` questions of every class (fewer where the rows do not have so many), each set being drawn from equally."""
     names = Names(rows)

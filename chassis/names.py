@@ -62,6 +62,14 @@ def without_form(run: str) -> str:
     return HAN_LEGAL.sub("", run) or run
 
 
+def formless(found: list[str]) -> list[str]:
+    """The parts of a name without the legal form at their end, unless there is nothing else."""
+    kept = [*found]
+    while len(kept) > 1 and kept[-1] in LEGAL:
+        kept.pop()
+    return [*kept[:-1], without_form(kept[-1])] if kept else kept
+
+
 def bare(found: list[str]) -> list[str]:
     """The parts of a name without legal forms and articles, unless there is nothing else."""
     kept = [without_form(word) for word in found if not weak(word)]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from chassis import text
+from chassis import names, text
 
 # Surnames whose reading is not the usual one of the character, after the notes of the Xinhua dictionary.
 SURNAMES = {
@@ -56,13 +56,29 @@ def wholes(syllables: list[str]) -> list[str]:
 
 
 def forms(run: str) -> list[str]:
-    """How a run is typed from every character on: `中国银行` → `zhongguoyinhang`, `yinhang` …; `zgyh`, `yh`."""
+    """How a run is typed from every character on: `中国银行` → `zhongguoyinhang`, `yinhang` …; `zgyh`, `yh`.
+
+    A legal form at its end is left away but once: `通力有限公司` → `tongli`, `li`, `tongliyouxiangongsi` ….
+    """
+    bare = len(names.without_form(run))
     found: dict[str, None] = {}
     for at, syllables in enumerate(readings(run)):
         # A surname's reading is one of the beginning only.
-        for start in range(1 if at else len(syllables)):
+        for start in range(1 if at else bare):
+            found.update(dict.fromkeys(wholes(syllables[start:bare])))
+        for start in {0, bare} if bare < len(run) else ():
             found.update(dict.fromkeys(wholes(syllables[start:])))
     return list(found)
+
+
+def sounds(parts: list[str]) -> list[str]:
+    """How a whole name is typed that has Han characters, from its parts: in full and by its initials."""
+    read: list[list[list[str]]] = [readings(part) if text.is_han(part) else [[part]] for part in parts]
+    if not all(read) or not any(text.is_han(part) for part in parts):
+        return []
+    # Only the beginning is read as a surname.
+    rest = [syllable for one in read[1:] for syllable in one[0]]
+    return list(dict.fromkeys(whole for first in read[0] for whole in wholes([*first, *rest])))
 
 
 def _spelled(full: str) -> Iterator[str]:

@@ -16,6 +16,7 @@ CUSTOM_TYPES: dict[str, f.Label] = {
     "reference": ("Reference", "引用"),
     "boolean": ("Yes or no", "是否"),
 }
+MOST_SYNONYMS, LONGEST_SYNONYM = 500, 80
 ROLE_ACTIONS = "Grants: {record: {action: none | own | team | all}}, `*` for every record or action"
 
 
@@ -346,6 +347,26 @@ class RetentionRule(
         most=36_500,
         label=("Days", "保留天数"),
         help=("Between deleting and purging", "从删除到彻底清除的天数"),
+    )
+
+
+class Synonym(
+    Record,
+    name="identity.synonym",
+    collection="synonyms",
+    label=("Synonym", "同义词"),
+    title="term",
+    operations=ONE_BY_ONE,
+):
+    """Words that mean the same to a tenant, `ICBC` and `工商银行`: whoever types one of them into the search finds the
+    others as well. It counts some seconds later and changes nothing that is stored."""
+
+    term = f.Text(required=True, max=LONGEST_SYNONYM, filter=True, sort=True, label=("Word", "词语"))
+    means = f.Texts(
+        f.Text(max=LONGEST_SYNONYM, required=True),
+        required=True,
+        most=20,
+        label=("Means the same", "同义"),
     )
 
 

@@ -1,4 +1,4 @@
-"""What a tenant defines for itself: custom fields and numbering rules."""
+"""What a tenant defines for itself: custom fields, numbering and retention rules, synonyms."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 from marshmallow import ValidationError
 
+from chassis import names
 from chassis.context import Context
 from chassis.database import Work
 from chassis.definitions import DEFINED
@@ -16,14 +17,17 @@ from chassis.numbering import Pattern
 from chassis.records import Store, custom_building
 from contracts import fields as f
 from contracts.custom import MOST_INDEXED, field_of, safe_pattern, targets_of
+from contracts.identity import MOST_SYNONYMS
 from contracts.records import STANDARD
 from contracts.registry import registry
-from services.identity.models import CustomField, NumberingRule, RetentionRule
+from services.identity.models import CustomField, NumberingRule, RetentionRule, Synonym
 
 JSON = dict[str, Any]
-custom_fields, numbering_rules, retention_rules = Store(CustomField), Store(NumberingRule), Store(RetentionRule)
+custom_fields, numbering_rules = Store(CustomField), Store(NumberingRule)
+retention_rules, synonyms = Store(RetentionRule), Store(Synonym)
 MOST_FIELDS = 200
 LONGEST_INDEXED = 400
+SHORTEST_SYNONYM, MOST_WORDS = 2, 8
 # What may be said of a field besides its words, by its type.
 _SAYS: dict[str, tuple[str, ...]] = {
     "text": ("max_length", "pattern"),
@@ -137,6 +141,32 @@ def it_keeps_what_has_to_be_kept(rule: RetentionRule, work: Work) -> None:
     if record.kept_by_law and rule.days < record.retention:
         raise invalid({"days": f"Must be at least {record.retention}: so long the law wants them kept."})
     work.committed.append(partial(work.service.definitions.forget, work.tenant))
+
+
+@synonyms.creates
+def there_are_not_too_many_synonyms(synonym: Synonym, work: Work) -> None:
+    """Two who add the last one at once meet at this lock."""
+    work.sql("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"synonyms:{work.tenant}",))
+    if len(synonyms.where(work, "true")) >= MOST_SYNONYMS:
+        raise conflict("too_many_synonyms", f"There are at most {MOST_SYNONYMS} synonyms.")
+
+
+@synonyms.computes
+def they_are_words_that_differ(synonym: Synonym, work: Work) -> None:
+    """Compared as search compares them: `ICBC` and `icbc` are one word to it already."""
+    if not synonym.means:
+        raise invalid({"means": "Must be one word at least."})
+    known: set[str] = set()
+    for field, value in (("term", synonym.term), *((f"means.{at}", one) for at, one in enumerate(synonym.means))):
+        parts = names.parts(value)
+        word = " ".join(parts)
+        if len(word) < SHORTEST_SYNONYM:
+            raise invalid({field: f"Must have {SHORTEST_SYNONYM} letters or digits at least."})
+        if len(parts) > MOST_WORDS:
+            raise invalid({field: f"Must be at most {MOST_WORDS} words."})
+        if word in known:
+            raise invalid({field: "Is the same as another one, as search compares words."})
+        known.add(word)
 
 
 def seed_numbering(work: Work, zone: str) -> None:

@@ -51,6 +51,10 @@ class RetentionRule(Stored, record=contracts.RetentionRule):
     )
 
 
+class Synonym(Stored, record=contracts.Synonym):
+    pass
+
+
 class View(Stored, record=contracts.View):
     pass
 

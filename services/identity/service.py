@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from chassis.service import Service
 from services.identity import definitions, sessions
-from services.identity.definitions import custom_fields, numbering_rules, retention_rules
+from services.identity.definitions import custom_fields, numbering_rules, retention_rules, synonyms
 from services.identity.people import api_keys, roles, teams, tenants, users
 from services.identity.views import views
 
 
 class Identity(Service):
-    """Tenants, users, teams, roles, API keys, tokens, custom fields, numbering rules and saved views."""
+    """Tenants, users, teams, roles, API keys, tokens, custom fields, numbering rules, synonyms and saved views."""
 
     name = "identity"
-    stores = (tenants, teams, roles, users, api_keys, custom_fields, numbering_rules, retention_rules, views)
+    stores = (tenants, teams, roles, users, api_keys, custom_fields, numbering_rules, retention_rules, synonyms, views)
     methods = {
         "identity.login": sessions.login,
         "identity.refresh": sessions.refresh,

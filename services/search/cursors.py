@@ -21,11 +21,11 @@ BYTES = 12
 
 @dataclass(frozen=True)
 class Place:
-    """Behind which hit a page begins, by which reading of the question, and whether among similar records."""
+    """Behind which hit a page begins, by which reading of the question, and by which attempt at typing errors."""
 
     last: Cursor
     reading: int
-    fuzzy: bool
+    slips: int
 
 
 def digest_of(*question: Any) -> str:
@@ -36,7 +36,7 @@ def digest_of(*question: Any) -> str:
 def write(place: Place, digest: str) -> str:
     """The text of a place, which only the question with this digest continues from."""
     score, changed_at, record_id = place.last
-    plain = [score, (changed_at - EPOCH) // MICROSECOND, record_id, place.reading, place.fuzzy]
+    plain = [score, (changed_at - EPOCH) // MICROSECOND, record_id, place.reading, place.slips]
     return _encoded([*plain, _seal(plain, digest)])
 
 
@@ -46,8 +46,8 @@ def read(text: Any, digest: str, readings: list[Phrase]) -> Place:
         *plain, seal = orjson.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
         if seal != _seal(plain, digest) or _encoded([*plain, seal]) != text:
             raise _foreign()
-        score, micros, record_id, reading, fuzzy = plain
-        place = Place(Cursor(score, EPOCH + micros * MICROSECOND, record_id), reading, fuzzy)
+        score, micros, record_id, reading, slips = plain
+        place = Place(Cursor(score, EPOCH + micros * MICROSECOND, record_id), reading, slips)
     except (ValueError, TypeError, AttributeError):
         raise _foreign() from None
     if place.reading >= len(readings):

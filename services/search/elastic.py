@@ -20,7 +20,7 @@ from contracts.registry import registry
 from services.search import behind
 from services.search.elastic_cluster import BULK_SECONDS, Away, Cluster, dumps
 from services.search.elastic_documents import family_of, instant_of, key_in, source_of
-from services.search.elastic_questions import Custom, families_of, found_alike, found_by_words
+from services.search.elastic_questions import Custom, families_of, found_by_words
 from services.search.generations import Generations, Targets, beside
 from services.search.index import Asked, Found, Freshness, Hit, Key
 from services.search.kept import keep, keep_again
@@ -132,12 +132,6 @@ class ElasticIndex:
     def find(self, tenant: str, asked: Asked) -> Found:
         found = self._ask(tenant, asked, lambda: found_by_words(tenant, asked, self._custom(tenant, asked.visible)))
         return found or replace(self.store.find(tenant, asked), degraded=True)
-
-    def similar(self, tenant: str, asked: Asked) -> Found:
-        if not asked.visible.titled():
-            return Found([], {})
-        found = self._ask(tenant, asked, lambda: found_alike(tenant, asked))
-        return found or replace(self.store.similar(tenant, asked), degraded=True)
 
     def _ask(self, tenant: str, asked: Asked, body: Any) -> Found | None:
         """What Elasticsearch answers; None where it cannot be asked or does not know all of this tenant."""

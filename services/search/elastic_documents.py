@@ -4,7 +4,6 @@ All text is taken apart in Python (`mapping.py`), so the fields are plain keywor
 
 - `w1` … `w10`: the words of that weight; `b1` … `b10`: their first letters, so that a question of one to three letters
   reads one list and does not gather thousands of words;
-- `keys`: whole values; `title`: the words of the title, compared when something was typed wrongly;
 - `seen`: `field|weight|word`, asked instead of the above where fields are hidden from whoever asks;
 - `facets.<field>`; `owner`, `team`, `record`, `tenant` for what may be seen; `changed` in microseconds, `id` for order.
 """
@@ -15,16 +14,15 @@ import datetime as dt
 from functools import cache
 from typing import Any
 
-from chassis import text
-from services.search.mapping import Document, searchables
+from services.search.mapping import BACK, SOUND, Document, searchables
 
 JSON = dict[str, Any]
 
-SHAPE = 1
+SHAPE = 2
 """Raised when documents must be written anew; an index of another shape is rebuilt before it is asked."""
 BEGINNING = 3
 LAST_DIGITS = 4
-MARKS = "=~"
+WHOLE = "=" + SOUND
 WORD: JSON = {"type": "keyword", "doc_values": False}
 VALUE: JSON = {"type": "keyword"}
 KEPT = ("record", "id", "owner", "changed", "data")
@@ -78,8 +76,6 @@ def mapping(family: str) -> JSON:
             "team": WORD,
             "gone": {"type": "boolean"},
             "changed": {"type": "long"},
-            "keys": WORD,
-            "title": WORD,
             "seen": WORD,
             **{f"{kind}{weight}": WORD for weight in weights() for kind in "wb"},
             "facets": {"properties": dict.fromkeys(sorted(facets), VALUE)},
@@ -108,16 +104,16 @@ def source_of(tenant: str, document: Document) -> JSON:
         return source
     found: dict[str, dict[str, None]] = {}
     for field, word, weight in document.words:
+        if word[0] == BACK:
+            # Only asked for in PostgreSQL (`nearby.py`).
+            continue
         found.setdefault(f"w{weight}", {})[word] = None
         for start in beginnings(word):
             found.setdefault(f"b{weight}", {})[start] = None
         found.setdefault("seen", {})[seen(field, weight, word)] = None
-        if word[0] == "=":
-            found.setdefault("keys", {})[word] = None
     return {
         **source,
         **{name: list(values) for name, values in found.items()},
-        "title": list(dict.fromkeys(title_words(document.title_key))),
         "facets": document.facets,
         "data": document.data,
     }
@@ -128,15 +124,11 @@ def seen(field: str, weight: int, word: str) -> str:
     return f"{field}|{weight}|{word}"
 
 
-def title_words(title: str) -> list[str]:
-    return [*text.words(title), *text.compounds(title)]
-
-
 def beginnings(word: str) -> list[str]:
     """The first letters that are asked for as words of their own: one to three, or the last four digits of a phone."""
     if word[0] == "~":
         return [word[: LAST_DIGITS + 1]] if len(word) > LAST_DIGITS else []
-    at = 1 if word[0] == "=" else 0
+    at = 1 if word[0] in WHOLE else 0
     return [word[: at + length] for length in range(1, min(BEGINNING, len(word) - at) + 1)]
 
 
@@ -144,7 +136,7 @@ def is_beginning(word: str) -> bool:
     """Whether a prefix is one that `beginnings` gives."""
     if word[0] == "~":
         return len(word) == LAST_DIGITS + 1
-    return 1 <= len(word) - (word[0] == "=") <= BEGINNING
+    return 1 <= len(word) - (word[0] in WHOLE) <= BEGINNING
 
 
 def micros(at: dt.datetime) -> int:

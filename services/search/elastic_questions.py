@@ -14,17 +14,14 @@ from services.search.elastic_documents import (
     key_in,
     micros,
     seen,
-    title_words,
     weights,
 )
-from services.search.index import OWN, Asked
+from services.search.index import BEGINNING, KEY, KEY_WEIGHT, OWN, Asked
 from services.search.mapping import searchables, shares
 from services.search.phrases import Term, prefix
 from services.search.visibility import Visible
 
 JSON = dict[str, Any]
-KEY, BEGINNING = 1000, 10
-SHORT = 5
 MOST_VALUES = 1_000
 SORT = [{"_score": "desc"}, {"changed": "desc"}, {"id": "desc"}]
 Custom = Mapping[str, Iterable[str]]
@@ -58,35 +55,20 @@ def found_by_words(tenant: str, asked: Asked, custom: Custom) -> JSON:
             [
                 {
                     "bool": {
-                        "must": [best(wording.term(term)) for term in asked.phrase.terms],
+                        "must": [best([all_of(wording, way) for way in asked.phrase.ways])],
                         **named(asked, "words"),
                     }
                 },
-                {"constant_score": {"filter": wording.key(asked.phrase.key), "boost": KEY, **named(asked, "key")}},
-                {**best(wording.start(asked.phrase.key), **named(asked, "beginning"))},
+                best(wording.key(asked.phrase.keys), **named(asked, "key")),
+                best(wording.start(asked.phrase.starts), **named(asked, "beginning")),
             ]
         )
         groups.append(both(*wording.records, must=[group]) if wording.records else group)
     return body(tenant, asked, [either(groups)] if len(groups) > 1 else groups)
 
 
-def found_alike(tenant: str, asked: Asked) -> JSON:
-    """The body of a search for documents with a title that is almost what was typed."""
-    titled = list(asked.visible.titled())
-    terms = []
-    for word in dict.fromkeys(title_words(asked.phrase.key[1:])):
-        edits = 1 if len(word) <= SHORT else 2
-        clauses = [scored({"term": {"title": word}}, 2 * BEGINNING), scored(almost(word, 1), BEGINNING)]
-        if edits == 2:
-            clauses.append(scored(almost(word, 2), BEGINNING // 2))
-        terms.append(best(clauses))
-    return body(tenant, asked, [{"bool": {"must": terms, **named(asked, "words")}}], {"terms": {"record": titled}})
-
-
-def almost(word: str, edits: int) -> JSON:
-    # The rewriting keeps every word that is near enough; by default only the fifty nearest count.
-    near = {"value": word, "fuzziness": edits, "transpositions": True, "rewrite": "constant_score"}
-    return {"fuzzy": {"title": near}}
+def all_of(wording: Open | Masked, terms: Sequence[Term]) -> JSON:
+    return {"bool": {"must": [best(wording.term(term)) for term in terms]}}
 
 
 def body(tenant: str, asked: Asked, must: Sequence[JSON], *conditions: JSON) -> JSON:
@@ -158,11 +140,15 @@ class Open:
             for condition, points in answers(term, f"w{weight}", f"b{weight}", weight)
         ]
 
-    def key(self, key: str) -> JSON:
-        return {"term": {"keys": key}}
+    def key(self, keys: Sequence[str]) -> list[JSON]:
+        return [scored({"terms": {f"w{weight}": [*keys]}}, KEY + KEY_WEIGHT * weight) for weight in weights()]
 
-    def start(self, key: str) -> list[JSON]:
-        return [scored(begins(key, f"w{weight}", f"b{weight}"), BEGINNING * weight) for weight in weights()]
+    def start(self, starts: Sequence[str]) -> list[JSON]:
+        return [
+            scored(begins(start, f"w{weight}", f"b{weight}"), BEGINNING * weight)
+            for weight in weights()
+            for start in starts
+        ]
 
 
 class Masked:
@@ -177,7 +163,7 @@ class Masked:
             fields = {**searchables()[record].weights, **searched_custom(record, custom)}
             for field, weight in fields.items():
                 if field not in visible.hidden[record]:
-                    for share in shares(weight):
+                    for share in shares(weight, title=field == searchables()[record].title):
                         self._shown.setdefault((field, share), []).append(record)
 
     def term(self, term: Term) -> list[JSON]:
@@ -187,18 +173,20 @@ class Masked:
             for condition, points in answers(term, "seen", None, weight, seen(field, weight, ""))
         ]
 
-    def key(self, key: str) -> JSON:
-        return either(
-            [
-                self._within({"term": {"seen": seen(field, weight, key)}}, records)
-                for (field, weight), records in self._shown.items()
-            ]
-        )
-
-    def start(self, key: str) -> list[JSON]:
+    def key(self, keys: Sequence[str]) -> list[JSON]:
         return [
-            scored(self._within(begins(key, "seen", None, seen(field, weight, "")), records), BEGINNING * weight)
+            scored(
+                self._within({"terms": {"seen": [seen(field, weight, key) for key in keys]}}, records),
+                KEY + KEY_WEIGHT * weight,
+            )
             for (field, weight), records in self._shown.items()
+        ]
+
+    def start(self, starts: Sequence[str]) -> list[JSON]:
+        return [
+            scored(self._within(begins(start, "seen", None, seen(field, weight, "")), records), BEGINNING * weight)
+            for (field, weight), records in self._shown.items()
+            for start in starts
         ]
 
     def _within(self, condition: JSON, records: list[str]) -> JSON:
@@ -221,11 +209,12 @@ def searched_custom(record: str, custom: Custom) -> dict[str, int]:
 def answers(term: Term, whole: str, start: str | None, weight: int, field: str = "") -> list[tuple[JSON, int]]:
     """The conditions of one term, each with its points: a whole word is worth twice its beginning."""
     found: list[tuple[JSON, int]] = []
-    if term.answers(term.word):
-        found.append(({"term": {whole: field + term.word}}, 2 * weight))
+    wholes = [field + word for word in term.wholes if term.answers(word)]
+    if wholes:
+        found.append(({"terms": {whole: wholes}}, 2 * weight))
     for low, high in term.ranges:
         if high is None:
-            if low != term.word:
+            if low not in term.wholes:
                 found.append(({"term": {whole: field + low}}, weight))
         elif (low, high) == prefix(low):
             found.append((begins(low, whole, start, field), weight))

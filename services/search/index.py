@@ -16,9 +16,12 @@ Key = tuple[str, str]
 """A record's name and an id."""
 
 
+KEY, KEY_WEIGHT, BEGINNING = 900, 20, 10
+"""Points for a whole key, and so many times its weight; the beginning of a key counts its weight so many times."""
 OWN = 12
 """Points for one's own records. With what was lifted (24 at most) they stay below the beginning of a title, which is 50
-at least: a whole key comes first, then the beginning of a name, then what is one's own and recent."""
+at least, and 40 by its sound: a whole key comes first, then the beginning of a name, then what is one's own and
+recent."""
 
 
 class Cursor(NamedTuple):
@@ -39,7 +42,7 @@ class Filter(NamedTuple):
 
 @dataclass(frozen=True)
 class Asked:
-    """One question. Every term of the phrase must be answered by a field that `visible` shows.
+    """One question. Every term of one of the phrase's ways must be answered by a field that `visible` shows.
 
     `after` is the last hit of the page before. `facets` are counted beside the count by record. `lifted` are the points
     of what this user opened or edited lately, at most a few hundred records.
@@ -117,13 +120,7 @@ class Index(Protocol):
         """Keep these documents where what is there is not newer; with `older`, whatever is there."""
 
     def find(self, tenant: str, asked: Asked) -> Found:
-        """Documents in which every term is answered, best first."""
-
-    def similar(self, tenant: str, asked: Asked) -> Found:
-        """Documents whose title has, for every term, a word that is almost the same: most alike first.
-
-        Almost is one letter wrong, missing, too many or two changed places up to five letters, and two above.
-        """
+        """Documents in which every term of one of the ways is answered, best first."""
 
     def versions(self, tenant: str, ids: list[Key], visible: Visible) -> dict[Key, int]:
         """The indexed versions of (record, id), deleted ones included, as far as the principal may read them.

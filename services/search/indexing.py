@@ -7,7 +7,7 @@ from typing import Any
 from chassis.definitions import CUSTOM, DEFINED
 from chassis.records import references
 from contracts.fields import parse_instant
-from services.search import recents
+from services.search import recents, synonyms
 from services.search.index import index_of
 from services.search.mapping import Document, document_of, newest
 
@@ -27,8 +27,18 @@ def take_in(runtime: Any, events: list[JSON]) -> None:
 
 def documents_of(runtime: Any, tenant: str, events: list[JSON]) -> list[Document]:
     """The documents of one tenant's events, of each record the newest one."""
+    _keep_synonyms(runtime, tenant, events)
     words = _custom_words(runtime, tenant, events)
     return newest([document for event in events if (document := document_of(event, words)) is not None])
+
+
+def _keep_synonyms(runtime: Any, tenant: str, events: list[JSON]) -> None:
+    found = [event for event in events if event["type"].startswith(f"{synonyms.RECORD}.")]
+    if found:
+        with runtime.database.work(runtime.principal(tenant, "event:search")) as work:
+            for event in found:
+                references.keep(work, event, synonyms.FIELDS)
+        synonyms.forget(runtime, tenant)
 
 
 def _custom_words(runtime: Any, tenant: str, events: list[JSON]) -> dict[str, frozenset[str]]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from chassis import names, pinyin, text
+from chassis import names, pinyin, slips, text
 from contracts import fields as f
 from contracts.records import Record
 from contracts.registry import registry
@@ -22,6 +22,9 @@ LITTLE = 5
 CUSTOM_WEIGHT = 2
 MOST_WORDS = 2_000
 LONGEST_KEY = 80
+SOUND, BACK = "^", "<"
+SHORTEST_BACK = slips.SHORT - 1
+"""Two letters too many may have been typed in a word of more than `SHORT` letters."""
 EXTERNAL = "external_ids"
 FOLDED = "~"
 """Behind the name of a facet that is a text: its values folded, which filters compare."""
@@ -45,9 +48,10 @@ class Searchable:
 class Document:
     """One version of one record as it goes into the index. `words` are (field, word, weight), each pair once.
 
-    A word that begins with `=` is the whole folded value of a title, a number, an address or another key; one that
-    begins with `~` is a phone number from its end, so that last digits are a prefix. `facets` are the values by which
-    answers are counted and narrowed.
+    A word that begins with `=` is the whole folded value of a title, a number, an address or another key, or a title
+    without its legal form; one that begins with `^` is how a whole title sounds. One with `~` is a phone number from
+    its end, so that last digits are a prefix, and one with `<` a word of a title from its end, which finds what was
+    typed wrongly at its beginning. `facets` are the values by which answers are counted and narrowed.
     """
 
     record: str
@@ -129,7 +133,7 @@ def document_of(event: JSON, custom: dict[str, frozenset[str]] | None = None) ->
         owner_id=data.get("owner_id"),
         team_id=data.get("team_id"),
         changed_at=f.parse_instant(event["time"]),
-        title_key="" if deleted else key_of(data.get(searchable.title) or "")[1:],
+        title_key="" if deleted else names.simplified(data.get(searchable.title) or "")[:LONGEST_KEY],
         data={} if deleted else {name: data[name] for name in shown if data.get(name)},
         words=() if deleted else (*_words(searchable, data), *_custom(searchable, data, custom or {})),
         facets={} if deleted else _facets(searchable, data),
@@ -171,7 +175,13 @@ def newest(documents: list[Document]) -> list[Document]:
 
 def key_of(value: str) -> str:
     """The word that stands for a whole value."""
-    return "=" + names.simplified(value)[:LONGEST_KEY]
+    return "=" + (" ".join(names.parts(value)) or names.simplified(value))[:LONGEST_KEY]
+
+
+def sound_of(value: str) -> str:
+    """The word that stands for how a whole title sounds, where a value can be that; else an empty text."""
+    letters = value.replace(" ", "").replace("'", "")
+    return SOUND + letters[: text.LONGEST_WORD] if letters.isascii() and letters.isalpha() else ""
 
 
 def _words(searchable: Searchable, data: JSON) -> Iterator[tuple[str, str, int]]:
@@ -186,7 +196,23 @@ def _words(searchable: Searchable, data: JSON) -> Iterator[tuple[str, str, int]]
                 weighed[word] = max(own, weighed.get(word, 0))
             if field in searchable.keys or field == EXTERNAL:
                 weighed[key_of(value)] = weight
+            if field == searchable.title:
+                for word in _title_words(value):
+                    weighed.setdefault(word, _less(weight))
         yield from ((field, word, own) for word, own in weighed.items())
+
+
+def _title_words(value: str) -> Iterator[str]:
+    """What only titles have: themselves without a legal form, their sound, and their words from the end."""
+    parts = names.parts(value)
+    bare = names.formless(parts)
+    if bare != parts:
+        yield key_of(" ".join(bare))
+    sounds = pinyin.sounds(bare)
+    yield from (sound_of(sound) for sound in sounds)
+    for word in (*text.words(value), *sounds):
+        if word.isalpha() and len(word) >= SHORTEST_BACK:
+            yield BACK + word[::-1]
 
 
 def _custom(searchable: Searchable, data: JSON, custom: dict[str, frozenset[str]]) -> Iterator[tuple[str, str, int]]:
@@ -199,14 +225,22 @@ def _custom(searchable: Searchable, data: JSON, custom: dict[str, frozenset[str]
         yield from ((f"custom.{name}", word, own) for word, own in weighed.items())
 
 
-def shares(weight: int) -> frozenset[int]:
+def shares(weight: int, *, title: bool = False) -> frozenset[int]:
     """Every weight that a word of a field of this weight can have."""
     found = {weight, _little(weight)}
-    return frozenset(found | {weight // 2} if weight >= PINYIN_FROM else found)
+    if weight >= PINYIN_FROM:
+        found.add(weight // 2)
+    if title:
+        found.add(_less(weight))
+    return frozenset(found)
 
 
 def _little(weight: int) -> int:
     return max(1, weight // LITTLE)
+
+
+def _less(weight: int) -> int:
+    return max(1, weight - 1)
 
 
 def words_of(value: str, weight: int) -> Iterator[tuple[str, int]]:

@@ -26,12 +26,6 @@ documents = Table(
     Column("facets", JSONB, nullable=False, server_default="{}"),
 )
 Index(
-    "ix_documents_title_key",
-    documents.c.title_key,
-    postgresql_using="gin",
-    postgresql_ops={"title_key": "gin_trgm_ops"},
-)
-Index(
     "ix_documents_owner",
     documents.c.tenant_id,
     documents.c.owner_id,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 from chassis import names, text
-from services.search.mapping import key_of
+from services.search.mapping import key_of, sound_of
 
 MOST_TERMS = 12
 LAST_DIGITS = 4
@@ -17,10 +19,18 @@ END = "\U0010ffff"
 
 @dataclass(frozen=True)
 class Term:
-    """One word of a question. `ranges` are (from, before) of the words that answer it; `before` None means equal."""
+    """One word of a question. `ranges` are (from, before) of the words that answer it; `before` None means equal.
+
+    `wholes` are the words that answer it in full, which counts double: what was typed, or what may have been meant.
+    """
 
     word: str
     ranges: tuple[tuple[str, str | None], ...]
+    meant: tuple[str, ...] = ()
+
+    @property
+    def wholes(self) -> tuple[str, ...]:
+        return (self.word, *self.meant)
 
     def answers(self, word: str) -> bool:
         """Whether an indexed word answers this one."""
@@ -29,10 +39,27 @@ class Term:
 
 @dataclass(frozen=True)
 class Phrase:
-    """All terms must be answered; `key` is the whole of what was typed, as values that are keys are indexed."""
+    """All terms of one of the `ways` must be answered; the first way is what was typed.
 
-    key: str
-    terms: tuple[Term, ...]
+    `keys` are the whole of what was typed, and of what may have been meant, as values that are keys are indexed.
+    """
+
+    keys: tuple[str, ...]
+    ways: tuple[tuple[Term, ...], ...]
+
+    @property
+    def terms(self) -> tuple[Term, ...]:
+        return self.ways[0]
+
+    @property
+    def all_terms(self) -> tuple[Term, ...]:
+        return tuple(dict.fromkeys(term for way in self.ways for term in way))
+
+    @cached_property
+    def starts(self) -> tuple[str, ...]:
+        """What keys begin with that are looked for: as they are written, or as they sound."""
+        sounds = (sound_of(key[1:]) for key in self.keys)
+        return (*self.keys, *dict.fromkeys(sound for sound in sounds if sound))
 
 
 def prefix(word: str) -> tuple[str, str]:
@@ -40,20 +67,32 @@ def prefix(word: str) -> tuple[str, str]:
     return word, word + END
 
 
+def beginning(word: str, meant: Iterable[str] = ()) -> Term:
+    """A word, or what may have been meant by it, or the beginning of either."""
+    found = tuple(meant)
+    return Term(word, tuple(prefix(one) for one in (word, *found)), found)
+
+
 def phrases(typed: str) -> list[Phrase]:
     """The ways to read what was typed, the more exact one first: as a phone number written in groups, then as words."""
-    key = key_of(typed)
+    keys = (key_of(typed),)
     found = []
     digits = text.phone_digits(typed)
     if digits:
-        found.append(Phrase(key, (_phone(digits, abroad=typed.strip().startswith(("+", "00"))),)))
-    terms = [_digits(word) if word.isdigit() else Term(word, (prefix(word),)) for word in text.words(typed)]
-    terms += [Term(gram, ((gram, None),)) for run in text.han_runs(names.simplified(typed)) for gram in _grams(run)]
+        found.append(Phrase(keys, ((_phone(digits, abroad=typed.strip().startswith(("+", "00"))),),)))
+    terms = terms_of(typed)
     if terms:
-        as_words = Phrase(key, tuple(dict.fromkeys(terms))[:MOST_TERMS])
+        as_words = Phrase(keys, (terms,))
         if as_words not in found:
             found.append(as_words)
     return found
+
+
+def terms_of(typed: str) -> tuple[Term, ...]:
+    """The words of a text, and its Han characters in pairs."""
+    terms = [_digits(word) if word.isdigit() else beginning(word) for word in text.words(typed)]
+    terms += [Term(gram, ((gram, None),)) for run in text.han_runs(names.simplified(typed)) for gram in _grams(run)]
+    return tuple(dict.fromkeys(terms))[:MOST_TERMS]
 
 
 def _digits(digits: str) -> Term:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from chassis.database import Database, Work
-from services.search.index import OWN, Asked, Found, Freshness, Hit, Key
+from services.search.index import BEGINNING, KEY, KEY_WEIGHT, OWN, Asked, Found, Freshness, Hit, Key
 from services.search.kept import keep, keep_again
 from services.search.mapping import Document
 from services.search.phrases import Term, prefix
@@ -23,8 +23,6 @@ COUNTED = 20_000
 KEYS = 200
 # More than any page, so that among equals the newest are shown and not the first found.
 RANKED = 300
-ALIKE = "0.45"
-SHORTEST_TITLE = 4
 REASONS = ("key", "beginning", "words", "own", "lifted")
 
 FRESHNESS = (
@@ -53,21 +51,9 @@ class PostgresIndex:
 
     def find(self, tenant: str, asked: Asked) -> Found:
         with self._reading(tenant) as work:
-            terms = _rarest_first(work, asked.phrase.terms)
+            ways = [_rarest_first(work, way) for way in asked.phrase.ways]
             question = Question(tenant, asked)
-            rows = list(work.sql(question.ranked(terms), question.parameters))
-        return _found(rows, asked)
-
-    def similar(self, tenant: str, asked: Asked) -> Found:
-        typed, titled = asked.phrase.key[1:], asked.visible.titled()
-        if len(typed) < SHORTEST_TITLE or not titled:
-            return Found([], {})
-        question = Question(tenant, asked)
-        question.parameters |= {"typed": typed, "titled": list(titled)}
-        # One statement, because a reading is not one transaction, and the setting is of the transaction.
-        setting = f"SELECT set_config('pg_trgm.word_similarity_threshold', '{ALIKE}', true);"
-        with self._reading(tenant) as work:
-            rows = list(work.sql(setting + question.alike(), question.parameters))
+            rows = list(work.sql(question.ranked(ways), question.parameters))
         return _found(rows, asked)
 
     def versions(self, tenant: str, ids: list[Key], visible: Visible) -> dict[Key, int]:
@@ -142,15 +128,18 @@ class Question:
         assert self._asked is not None
         return self._asked
 
-    def ranked(self, terms: Sequence[Term]) -> str:
-        """Documents that answer all terms, with their score: an exact key before all, then the beginning of a key, then
-        the sum of the weights and what is one's own."""
-        key = self.asked.phrase.key
-        self.parameters |= {"me": self.asked.visible.user_id, "key": key, "cut": CANDIDATES}
-        branches = [self._words(terms, bounds, at) for at, bounds in enumerate(terms[0].ranges)]
-        branches.append(self._keys("1000", "exact", "w.word = %(key)s"))
-        start = Term(key, (prefix(key),))
-        branches.append(self._keys("10 * w.weight", "start", self.within("w", start)))
+    def ranked(self, ways: Sequence[Sequence[Term]]) -> str:
+        """Documents that answer all terms of a way, with their score: an exact key before all, then the beginning of a
+        key, then the sum of the weights and what is one's own."""
+        phrase = self.asked.phrase
+        self.parameters |= {"me": self.asked.visible.user_id, "cut": CANDIDATES}
+        bounds = [(terms, one) for terms in ways for one in terms[0].ranges]
+        branches = [self._words(terms, one, at) for at, (terms, one) in enumerate(bounds)]
+        exact = f"w.word = ANY({self._keep(list(phrase.keys))}::text[])"
+        branches.append(self._keys(f"{KEY} + {KEY_WEIGHT} * w.weight", "exact", exact))
+        for start in phrase.starts:
+            within = self.within("w", Term(start, (prefix(start),)))
+            branches.append(self._keys(f"{BEGINNING} * w.weight", "start", within))
         lifted, lifts = self._lifted()
         return (
             f"WITH answers AS ({' UNION ALL '.join(branches)}),"
@@ -170,20 +159,6 @@ class Question:
             "  WHERE tenant_id = %(tenant)s AND documents.record = ranked.record AND documents.id = ranked.id"
             f"  LIMIT 1) AS document WHERE {self._behind('ranked.id')}"
             f" ORDER BY score DESC, changed_at DESC, ranked.id DESC LIMIT {self._keep(self.asked.limit)}"
-        )
-
-    def alike(self) -> str:
-        """Documents whose title is almost what was typed, by the share of it that is the same, in hundredths."""
-        return (
-            "WITH scored AS (SELECT record, id, (100 * word_similarity(%(typed)s, title_key))::int AS score"
-            " FROM documents WHERE tenant_id = %(tenant)s AND title_key %%> %(typed)s AND record = ANY(%(titled)s)"
-            f" AND {self.readable('documents', self.asked.visible)}{self._filtered('documents')})"
-            " SELECT record, id, version, data, score, score AS words, 0 AS key, 0 AS beginning, 0 AS own, 0 AS lifted,"
-            " owner_id, changed_at, (SELECT jsonb_object_agg(record, n)"
-            "  FROM (SELECT record, count(*) AS n FROM scored GROUP BY record) AS counted) AS counts,"
-            f" {self._counted('scored')} AS facets, true AS exact FROM scored JOIN documents USING (record, id)"
-            f" WHERE tenant_id = %(tenant)s AND {self._behind('id')}"
-            f" ORDER BY score DESC, changed_at DESC, id DESC LIMIT {self._keep(self.asked.limit)}"
         )
 
     def _lifted(self) -> tuple[str, str]:
@@ -279,7 +254,7 @@ class Question:
 
     def _weight(self, alias: str, term: Term) -> str:
         """A whole word is worth twice its beginning."""
-        return f"{alias}.weight * CASE WHEN {alias}.word = {self._keep(term.word)} THEN 2 ELSE 1 END"
+        return f"{alias}.weight * CASE WHEN {alias}.word = ANY({self._keep(list(term.wholes))}) THEN 2 ELSE 1 END"
 
     def within(self, alias: str, term: Term) -> str:
         """The words that answer a term, as ranges of the index."""

@@ -10,7 +10,7 @@ from chassis.context import Context
 from chassis.text import fold
 from contracts.fields import instant
 from contracts.search import facet_fields, is_text
-from services.search import cursors, questions, recents
+from services.search import cursors, nearby, questions, recents, synonyms
 from services.search.beginning import glance
 from services.search.highlights import highlight, subtitle_of, title_of
 from services.search.index import Asked, Found, Freshness, Hit, Index, Key, index_of
@@ -24,16 +24,21 @@ JSON = dict[str, Any]
 PATIENCE, POLL, RESERVE = 5.0, 0.05, 0.5
 FEW = 2
 MOST_VALUES = 100
+ATTEMPTS = (1, 2)
+"""At typing errors: in the words that no record has, then in all."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What was found, by which reading of the question, in which way, and a better question where there is one."""
+    """What was found, by which reading of the question, and a better question where there is one.
+
+    `slips` is 0 where it was found as it was typed, else which attempt at typing errors found it.
+    """
 
     found: Found
     phrase: Phrase | None = None
     place: cursors.Place | None = None
-    fuzzy: bool = False
+    slips: int = 0
     did_you_mean: str | None = None
 
 
@@ -48,16 +53,16 @@ def query(runtime: Any, context: Context, params: JSON) -> JSON:
     `missing`, and the status is 202.
     """
     question = questions.read(context, params)
-    readings = phrases(question.typed)
+    with runtime.database.reading(context) as work:
+        lifted = recents.lifted(work)
+        readings = synonyms.widened(phrases(question.typed), question.typed, synonyms.groups(work))
     after = None if question.after is None else cursors.read(question.after, question.digest, readings)
     index = index_of(runtime)
     missing = _wait(index, context, question)
     freshness = index.freshness(context.tenant)
-    with runtime.database.reading(context) as work:
-        lifted = recents.lifted(work)
     seen = visible(context, question.records).having(question.narrowed_by)
     if question.typed.strip():
-        answer = _answer(index, context.tenant, question, readings, seen, lifted, after)
+        answer = _answer(runtime, context, question, readings, seen, lifted, after)
     else:
         found = glance(runtime, context, seen, question.limit, question.filters, question.facets, lifted)
         answer = Answer(found)
@@ -71,17 +76,18 @@ def query(runtime: Any, context: Context, params: JSON) -> JSON:
 
 
 def _answer(
-    index: Index,
-    tenant: str,
+    runtime: Any,
+    context: Context,
     question: Question,
     readings: list[Phrase],
     seen: Visible,
     lifted: dict[Key, int],
     after: cursors.Place | None,
 ) -> Answer:
-    """What answers the first reading that finds anything, or titles that are almost what was typed."""
+    """What answers the first reading that finds anything, or what may have been meant by words typed wrongly."""
     if not seen.records or not readings:
         return Answer(Found([], {}))
+    index, tenant = index_of(runtime), context.tenant
     # One more than is shown tells whether there is a next page.
     asked = Asked(
         readings[0],
@@ -93,37 +99,51 @@ def _answer(
         explain=question.explain,
     )
     if after is not None:
-        asked = replace(asked, phrase=readings[after.reading], after=after.last)
-        found = index.similar(tenant, asked) if after.fuzzy else index.find(tenant, asked)
-        return _paged(question, found, asked.phrase, after.reading, after.fuzzy)
+        phrase = readings[after.reading]
+        corrected = _meant(runtime, context, phrase, after.slips) if after.slips else phrase
+        if corrected is None:
+            return Answer(Found([], {}))
+        found = index.find(tenant, replace(asked, phrase=corrected, after=after.last))
+        return _paged(question, found, corrected, after.reading, after.slips)
     for reading, phrase in enumerate(readings):
         asked = replace(asked, phrase=phrase)
         found = index.find(tenant, asked)
         if found.hits:
-            answer = _paged(question, found, phrase, reading, False)
+            answer = _paged(question, found, phrase, reading, 0)
             if question.suggest and len(found.hits) <= FEW:
-                return replace(answer, did_you_mean=_better(index, tenant, question, asked, found))
+                return replace(answer, did_you_mean=_better(runtime, context, question, asked, found))
             return answer
-    found = index.similar(tenant, asked)
-    if not found.hits:
-        return Answer(found)
-    answer = _paged(question, found, asked.phrase, len(readings) - 1, True)
-    return replace(answer, did_you_mean=_correction(index, tenant, question, asked, found.hits, 0))
+    for attempt in ATTEMPTS:
+        corrected = _meant(runtime, context, readings[-1], attempt)
+        found = index.find(tenant, replace(asked, phrase=corrected)) if corrected else found
+        if corrected and found.hits:
+            answer = _paged(question, found, corrected, len(readings) - 1, attempt)
+            return replace(answer, did_you_mean=_correction(index, tenant, question, asked, found.hits, 0))
+    return Answer(found)
 
 
-def _paged(question: Question, found: Found, phrase: Phrase, reading: int, fuzzy: bool) -> Answer:
+def _meant(runtime: Any, context: Context, phrase: Phrase, attempt: int) -> Phrase | None:
+    with runtime.database.reading(context) as work:
+        return nearby.meant(work, phrase, known=attempt > 1)
+
+
+def _paged(question: Question, found: Found, phrase: Phrase, reading: int, attempt: int) -> Answer:
     place = None
     if len(found.hits) > question.limit:
         found = replace(found, hits=found.hits[: question.limit])
-        place = cursors.Place(found.hits[-1].cursor, reading, fuzzy)
-    return Answer(found, phrase, place, fuzzy)
+        place = cursors.Place(found.hits[-1].cursor, reading, attempt)
+    return Answer(found, phrase, place, attempt)
 
 
-def _better(index: Index, tenant: str, question: Question, asked: Asked, found: Found) -> str | None:
+def _better(runtime: Any, context: Context, question: Question, asked: Asked, found: Found) -> str | None:
     """Little was found: a question that finds more, unless what was typed is a whole key."""
     if any(fold(question.typed) == fold(str(value)) for hit in found.hits for value in hit.data.values()):
         return None
-    similar = index.similar(tenant, asked)
+    corrected = _meant(runtime, context, asked.phrase, ATTEMPTS[-1])
+    if corrected is None:
+        return None
+    index, tenant = index_of(runtime), context.tenant
+    similar = index.find(tenant, replace(asked, phrase=corrected))
     return _correction(index, tenant, question, asked, similar.hits, len(found.hits))
 
 
@@ -143,8 +163,7 @@ def _correction(index: Index, tenant: str, question: Question, asked: Asked, hit
 
 def _body(question: Question, answer: Answer, seen: Visible, freshness: Freshness) -> JSON:
     found = answer.found
-    better = phrases(answer.did_you_mean) if answer.fuzzy and answer.did_you_mean else []
-    terms = better[-1].terms if better else answer.phrase.terms if answer.phrase and not answer.fuzzy else ()
+    terms = answer.phrase.all_terms if answer.phrase else ()
     body: JSON = {
         "items": [_item(hit, terms, seen, question.explain) for hit in found.hits],
         "next": None if answer.place is None else cursors.write(answer.place, question.digest),
@@ -154,7 +173,7 @@ def _body(question: Question, answer: Answer, seen: Visible, freshness: Freshnes
     }
     if question.facets:
         body["by_field"] = {field: _counted(field, found.facets.get(field, {})) for field in question.facets}
-    if answer.fuzzy:
+    if answer.slips:
         body["fuzzy"] = True
     if answer.did_you_mean:
         body["did_you_mean"] = answer.did_you_mean
@@ -196,14 +215,18 @@ def _counted(field: str, counts: dict[str, int]) -> list[JSON]:
 
 
 def _explained(answer: Answer) -> JSON:
-    """The reading of the question that was used: the whole of it as a key, and the words that must be answered."""
+    """The reading of the question that was used: the whole of it as a key, the words that must be answered, or else
+    all of one of the ways that synonyms open, and what may have been meant by a word."""
+    body: JSON = {"backend": answer.found.backend, "reading": None}
     phrase = answer.phrase
-    return {
-        "backend": answer.found.backend,
-        "reading": None
-        if phrase is None
-        else {"key": phrase.key.removeprefix("="), "terms": [term.word for term in phrase.terms]},
-    }
+    if phrase is not None:
+        reading: JSON = {"key": phrase.keys[0].removeprefix("="), "terms": [term.word for term in phrase.terms]}
+        if len(phrase.ways) > 1:
+            reading["synonyms"] = [[term.word for term in way] for way in phrase.ways[1:]]
+        if answer.slips:
+            reading["meant"] = {term.word: list(term.meant) for term in phrase.terms if term.meant}
+        body["reading"] = reading
+    return body
 
 
 def _freshness(freshness: Freshness, found: Found) -> JSON:

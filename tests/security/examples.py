@@ -26,6 +26,7 @@ SPECIAL: dict[tuple[str, str], Any] = {
     ("identity.custom-field", "applies_to"): "accounts",
     # At most one rule for each.
     ("identity.retention-rule", "applies_to"): partial(next, cycle(PURGED)),
+    ("identity.synonym", "means"): lambda: [f"Other {new_id()}"],
     ("identity.view", "applies_to"): "accounts",
     ("identity.custom-field", "name"): lambda: f"x{new_id().replace('-', '')}",
     ("notify.following", "about"): lambda: f"account/{new_id()}",

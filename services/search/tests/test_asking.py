@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import pytest
 
 from chassis.ids import new_id
+from services.search import nearby
 from services.search.index import Asked, Cursor, Filter, index_of
 from services.search.mapping import searchables
 from services.search.phrases import phrases
@@ -24,7 +26,10 @@ def _find(index, typed, **options):
 
 
 def _similar(index, typed, **options):
-    return index_of(index.runtime).similar(index.suite.tenant, _asked(index, typed, **options))
+    asked = _asked(index, typed, **options)
+    with index.suite.work("search") as work:
+        corrected = nearby.meant(work, asked.phrase, known=False)
+    return index_of(index.runtime).find(index.suite.tenant, replace(asked, phrase=corrected))
 
 
 @pytest.fixture

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import create_engine
 
+from services.search import nearby
 from services.search.index import Asked
 from services.search.kept import FORGET
 from services.search.mapping import searchables
-from services.search.phrases import phrases
+from services.search.phrases import END, phrases
 from services.search.postgres import Question
 from services.search.tests.support import ACCOUNT, CONTACT
 from services.search.visibility import visible
@@ -55,20 +56,17 @@ def test_questions_use_the_index_of_words_whatever_the_scope(full):
         for typed in [*alike, "name", "name ab", "ab cd name", "中国银行", "030-0074321", "4711", "zgyh"]:
             for phrase in phrases(typed):
                 question = Question(full.suite.tenant, Asked(phrase, seen, 20))
-                plan = _plan(full, question.ranked(phrase.terms), question.parameters)
+                plan = _plan(full, question.ranked(phrase.ways), question.parameters)
                 assert "Index Only Scan using ix_words_word" in plan, (scope, typed, plan)
                 assert "Seq Scan" not in plan, (scope, typed, plan)
                 assert plan.count("pk_words") == len(phrase.terms) - 1, (scope, typed, plan)
 
 
-def test_almost_the_same_title_is_found_by_the_index_of_titles(full):
-    question = Question(
-        full.suite.tenant, Asked(phrases("nme abcdef")[0], visible(full.suite.context(), searchables()), 20)
-    )
-    question.parameters |= {"typed": "nme abcdef", "titled": [ACCOUNT, CONTACT]}
-    plan = _plan(full, question.alike(), question.parameters)
-    assert "ix_documents_title_key" in plan
-    assert "Seq Scan" not in plan
+def test_what_may_have_been_meant_is_looked_up_among_the_words_alone(full):
+    asked = {"tenant": full.suite.tenant, "asked": ["abcde", "abc"], "end": END, "most": 100}
+    for statement in (nearby.FIRST, nearby.LISTED):
+        plan = _plan(full, statement, asked)
+        assert "Index Only Scan using ix_words_word" in plan and "Seq Scan" not in plan, plan
 
 
 def test_replacing_the_words_of_a_document_uses_the_key(full):

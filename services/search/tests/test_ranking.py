@@ -90,10 +90,25 @@ def test_a_title_weighs_more_than_a_city(index):
     assert index.titles("paris") == ["Grand Paris Hotel", "Hotel"]
 
 
-def test_what_is_written_so_comes_before_what_sounds_so(index):
+def test_a_name_written_so_comes_before_one_that_sounds_so_and_that_before_a_word_within(index):
     index.put(ACCOUNT, name="Mr Liming")
     index.put(ACCOUNT, name="李明")
-    assert index.titles("liming") == ["Mr Liming", "李明"]
+    index.put(ACCOUNT, name="Liming Trading")
+    index.put(ACCOUNT, name="Liming Ltd")
+    assert index.titles("liming") == ["Liming Ltd", "Liming Trading", "李明", "Mr Liming"]
+
+
+def test_the_whole_name_comes_before_longer_ones_with_and_without_its_legal_form(index):
+    index.put(ACCOUNT, name="Acme Foundation Inc")
+    index.put(ACCOUNT, name="Acme Foundation")
+    index.put(ACCOUNT, name="Acme Foundation of Ohio Inc")
+    assert index.titles("acme foundation") == ["Acme Foundation", "Acme Foundation Inc", "Acme Foundation of Ohio Inc"]
+    index.put(ACCOUNT, name="华为")
+    index.put(ACCOUNT, name="华为技术有限公司")
+    index.put(ACCOUNT, name="华为技术服务有限公司")
+    assert index.titles("华为技术")[0] == "华为技术有限公司"
+    assert index.titles("huaweijishu")[0] == "华为技术有限公司"
+    assert index.titles("hwjs")[0] == "华为技术有限公司"
 
 
 def test_among_equals_ones_own_comes_first_and_then_the_newest(index):
