@@ -367,6 +367,7 @@ class Synonym(
         required=True,
         most=20,
         label=("Means the same", "同义"),
+        help=("Other words for it; each of them finds all of them", "其他说法；搜索任何一个都会找到全部"),
     )
 
 
