@@ -30,7 +30,7 @@ def test_one_broker_of_several_that_answers_is_enough(site):
 
 def test_with_several_brokers_the_queue_of_calls_is_one_that_outlives_a_node(site, broker):
     service = site.service("stock", rpc=lambda request: request)
-    (shape,) = site.transport.shapes([service.endpoint])
+    shape = next(iter(site.transport.shapes([service.endpoint])))
     assert shape.arguments["x-queue-type"] == "quorum"
     connection = link.connect(broker.url, "test")
     # Declared again with other arguments than it has, the broker would refuse it.
@@ -42,8 +42,8 @@ def test_with_several_brokers_the_queue_of_calls_is_one_that_outlives_a_node(sit
     connection.close()
 
 
-def test_each_of_several_brokers_is_tried_and_the_last_error_is_told(broker):
-    with pytest.raises(BusUnavailable, match="Connection refused"):
+def test_each_of_several_brokers_is_tried_and_the_last_error_is_told():
+    with pytest.raises(BusUnavailable, match=r"(?i)refused"):
         connect(f"{NOBODY};{NOBODY}").declare([])
 
 
