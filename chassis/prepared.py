@@ -27,7 +27,7 @@ from chassis.errors import Problem
 log = logging.getLogger("guanxi")
 AFTER_USES = 5
 KEPT = 100
-"""Statements by connection: each holds some 50 KB in its server process."""
+"""Statements by connection: each holds some 60 KB in its server process."""
 MOST_PARAMETERS = 64
 """Longer ones are lists of rows, of which each length would be a statement of its own."""
 PLANS_LAST_SECONDS = 10.0

@@ -329,7 +329,9 @@ def test_without_custom_fields_a_write_asks_for_nothing_more(suite: Any, monkeyp
     account(suite, {})
     asked: list[str] = []
     send = Work.sql
-    monkeypatch.setattr(Work, "sql", lambda work, *given: (asked.append(given[0]), send(work, *given))[1])
+    monkeypatch.setattr(
+        Work, "sql", lambda work, *given, **more: (asked.append(given[0]), send(work, *given, **more))[1]
+    )
     made = account(suite, {})
     suite.update(ACCOUNT, made["id"], {"name": "Other"})
     assert asked and not any("custom_values" in statement or "custom-field" in statement for statement in asked)

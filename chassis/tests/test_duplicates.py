@@ -8,12 +8,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psycopg2.extensions
 import pytest
 from sqlalchemy import event
 
 from bench.dedupe import quality, sets
 from chassis import likeness
 from chassis.ids import new_id
+from chassis.prepared import Session
 from chassis.records import duplicates, writing
 from chassis.tests.given import ids, refused, rows
 from contracts import fields as f
@@ -60,17 +62,29 @@ def right(suite: Any, record_id: str) -> set[tuple[str, str]]:
 
 @contextmanager
 def statements(suite: Any) -> Iterator[list[str]]:
-    """What goes to the database within, one entry for each round trip."""
+    """What goes to the database within, one entry for each round trip, written out as if nothing were prepared."""
     engine, sent = suite.runtime("customer").database.app, []
 
-    def listen(connection: Any, cursor: Any, statement: str, *others: Any) -> None:
-        sent.append(statement)
+    class Cursor(psycopg2.extensions.cursor):  # type: ignore[misc]
+        def execute(self, statement: str, parameters: Any = None) -> None:
+            sent.append(statement)
+            super().execute(statement, parameters)
 
-    event.listen(engine, "before_cursor_execute", listen)
+    def out(connection: Any, *others: Any) -> None:
+        connection.cursor_factory = Cursor
+
+    def back(connection: Any, *others: Any) -> None:
+        connection.cursor_factory = psycopg2.extensions.cursor
+
+    event.listen(engine, "checkout", out)
+    event.listen(engine, "checkin", back, insert=True)
     try:
-        yield sent
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Session, "form", lambda session, *given: given)
+            yield sent
     finally:
-        event.remove(engine, "before_cursor_execute", listen)
+        event.remove(engine, "checkout", out)
+        event.remove(engine, "checkin", back)
 
 
 def test_what_is_compared_has_a_kind_that_there_is_and_only_what_merges_says_so() -> None:
