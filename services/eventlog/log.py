@@ -21,7 +21,6 @@ from services.eventlog.feed import logged_as
 
 JSON = dict[str, Any]
 log = logging.getLogger("guanxi")
-ROW = "(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,22 +66,6 @@ class Entry:
             },
         )
 
-    def values(self, position: int) -> tuple[Any, ...]:
-        return (
-            self.tenant,
-            position,
-            self.id,
-            self.type,
-            self.record,
-            self.record_id,
-            self.version,
-            self.time,
-            self.owner_id,
-            self.team_id,
-            orjson.dumps(self.envelope).decode(),
-            orjson.dumps(self.private).decode(),
-        )
-
 
 def _personal(record: str, data: JSON) -> set[str]:
     declared = registry.named(record)
@@ -114,9 +97,11 @@ def append(runtime: Any, events: list[JSON]) -> None:
 
 
 def _append(work: Work, entries: dict[str, Entry]) -> None:
-    work.sql("INSERT INTO feed_positions (tenant_id, position) VALUES (%s, 0) ON CONFLICT DO NOTHING", (work.tenant,))
+    # Makes the tenant's counter or locks it, whichever batch comes first.
     position: int = work.sql(
-        "SELECT position FROM feed_positions WHERE tenant_id = %s FOR UPDATE", (work.tenant,)
+        "INSERT INTO feed_positions AS p (tenant_id, position) VALUES (%s, 0)"
+        " ON CONFLICT (tenant_id) DO UPDATE SET position = p.position RETURNING position",
+        (work.tenant,),
     ).scalar_one()
     # Looked up behind the lock: whatever another batch wrote is committed and seen.
     known = set(
@@ -127,12 +112,16 @@ def _append(work: Work, entries: dict[str, Entry]) -> None:
     fresh = [entry for entry in entries.values() if entry.id not in known]
     if not fresh:
         return
-    work.sql(
+    # As one JSON text, so that a batch of any length is the same statement, which is planned once.
+    work.later(
         "INSERT INTO events (tenant_id, position, id, type, record, record_id, version, time, owner_id, team_id,"
-        f" envelope, private) VALUES {', '.join([ROW] * len(fresh))}",
-        [value for number, entry in enumerate(fresh, position + 1) for value in entry.values(number)],
+        " envelope, private) SELECT tenant, %s::bigint + ordinality, id, type, record, record_id, version, time,"
+        " owner_id, team_id, envelope, private FROM ROWS FROM (jsonb_to_recordset(%s::jsonb) AS (tenant uuid, id uuid,"
+        " type text, record text, record_id uuid, version int, time timestamptz, owner_id uuid, team_id uuid,"
+        " envelope jsonb, private jsonb)) WITH ORDINALITY",
+        (position, orjson.dumps(fresh).decode()),
     )
-    work.sql("UPDATE feed_positions SET position = %s WHERE tenant_id = %s", (position + len(fresh), work.tenant))
+    work.later("UPDATE feed_positions SET position = %s WHERE tenant_id = %s", (position + len(fresh), work.tenant))
     # Late ones too: the end of their record may be in the log already.
     ended = (entry for entry in fresh if any(entry.private.values()) or entry.type.endswith(forgetting.ENDS))
     forgetting.let_go(work, {entry.record_id for entry in ended})
