@@ -99,20 +99,19 @@ class Cluster:
         return next(node for node in self.nodes if node.name == name)
 
     def cut_off(self, node: Node) -> None:
-        """From here on neither this node nor any other one lets the other in."""
-        self._know(node, LOST)
+        """From here on this node lets no other one in, and no other one takes it in.
+
+        All at once: a node that has lost one of two others would be told by the third that it is itself cut off in
+        part, and with it the one that it lost would pause.
+        """
+        others = [other.name for other in self.nodes if other is not node]
+        words = [f"erlang:set_cookie('{name}', {LOST})" for name in others]
+        node.ctl("eval", ", ".join([*words, *(f"erlang:disconnect_node('{name}')" for name in others)]) + ".")
 
     def let_in(self, node: Node) -> None:
-        self._know(node, self._cookie)
-
-    def _know(self, node: Node, cookie: str) -> None:
-        for one, other in [*((node, other) for other in self._others(node)), *((o, node) for o in self._others(node))]:
-            words = f"erlang:set_cookie('{other.name}', '{cookie}')"
-            drop = f", erlang:disconnect_node('{other.name}')" if cookie == LOST else ""
-            one.ctl("eval", f"{words}{drop}.")
-
-    def _others(self, node: Node) -> list[Node]:
-        return [one for one in self.nodes if one is not node]
+        """The nodes find each other again by themselves."""
+        others = [other.name for other in self.nodes if other is not node]
+        node.ctl("eval", ", ".join(f"erlang:set_cookie('{name}', '{self._cookie}')" for name in others) + ".")
 
     def await_whole(self) -> float:
         """The seconds until every node says that all run and none is apart."""
@@ -121,8 +120,10 @@ class Cluster:
         return time.monotonic() - began
 
     def _whole(self, node: Node) -> bool:
+        # A node that has paused still tells the nodes that it saw last.
         try:
-            return node.ctl("eval", "length(rabbit_nodes:all_running()).").strip() == str(NODES)
+            told = node.ctl("eval", "rabbit:is_running() andalso length(rabbit_nodes:all_running()).")
+            return told.strip() == str(NODES)
         except ServerError:
             return False
 
