@@ -9,7 +9,7 @@ import pytest
 
 from chassis.ids import new_id
 from services.search import nearby
-from services.search.index import Asked, Cursor, Filter, index_of
+from services.search.index import KEY, KEY_WEIGHT, Asked, Cursor, Filter, index_of
 from services.search.mapping import searchables
 from services.search.phrases import phrases
 from services.search.tests.support import ACCOUNT, CONTACT, ORDER
@@ -130,7 +130,7 @@ def test_reasons_add_up_to_the_score(index):
         ["beginning", "words"],
         ["words"],
     ]
-    assert dict(hits[0].reasons)["key"] == 1000
+    assert dict(hits[0].reasons)["key"] == KEY + 10 * KEY_WEIGHT
     assert _find(index, "berg").hits[0].reasons == ()
 
 
