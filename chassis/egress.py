@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from chassis.bus import offload
-from chassis.settings import SettingsError
+from chassis.environment import SettingsError
 
 SECONDS = 10.0
 LARGEST_ANSWER = 64 * 1024

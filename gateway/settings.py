@@ -10,7 +10,7 @@ from limits import parse
 from marshmallow import validate
 
 from chassis import blobs
-from chassis.settings import BLOBS, BUS, SECRET, seal, shape
+from chassis.environment import BLOBS, BUS, SECRET, seal, shape
 
 # A stream holds a thread for minutes; the rest of the API holds one for milliseconds.
 THREADS, THREADS_OF_STREAMS = 16, 128

@@ -51,10 +51,12 @@ class System:
         except Exception:  # a probe that fails is an answer, too: not ready
             log.exception("the readiness of this process could not be found out")
             found = dict.fromkeys(self._essential or ("readiness",), False)
-        ready = all(up for name, up in found.items() if self._essential is None or name in self._essential)
+        missing = [
+            name for name, up in found.items() if not up and (self._essential is None or name in self._essential)
+        ]
         dependencies = {name: "up" if up else "down" for name, up in found.items()}
-        body = {"status": "ready" if ready else "not_ready", "dependencies": dependencies}
-        answers.send_json(resp, body, 200 if ready else 503)
+        body = {"status": "not_ready" if missing else "ready", "missing": missing, "dependencies": dependencies}
+        answers.send_json(resp, body, 503 if missing else 200)
 
     def metrics(self, req: falcon.Request, resp: falcon.Response) -> None:
         resp.content_type = metrics.CONTENT_TYPE

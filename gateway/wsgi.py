@@ -12,7 +12,7 @@ from typing import Any
 from chassis.bus.ports import BusUnavailable, Caller, OutcomeUnknown
 from chassis.bus.transport import Transport, connect
 from chassis.context import Context, Signer
-from chassis.settings import together
+from chassis.environment import together
 from contracts.registry import SERVICES
 from gateway.app import create_app
 from gateway.bulkhead import Bulkhead

@@ -21,7 +21,7 @@ class Wrong(click.ClickException):
 
 def log_level() -> str:
     """`GUANXI_LOG`. Raises SettingsError."""
-    from chassis.settings import SettingsError
+    from chassis.environment import SettingsError
 
     level = os.environ.get("GUANXI_LOG", "WARNING").upper()
     if level not in LEVELS:
@@ -39,7 +39,7 @@ def log() -> None:
 
 def read(*readers: Reader) -> list[Any]:
     """What each reader finds. Raises Wrong with a line for each variable that is wrong or missing."""
-    from chassis.settings import SettingsError, together
+    from chassis.environment import SettingsError, together
 
     try:
         return together(*readers, log_level)[:-1]
@@ -61,7 +61,7 @@ def _port(name: str, default: int, *, least: int) -> int:
     from environs import Env
     from marshmallow import validate
 
-    from chassis.settings import seal
+    from chassis.environment import seal
 
     env = Env(eager=False)
     found: int = env.int(name, default, validate=validate.Range(least, 65535))

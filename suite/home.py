@@ -8,7 +8,7 @@ import secrets
 from pathlib import Path
 from typing import Any
 
-from chassis.settings import SettingsError
+from chassis.environment import SettingsError
 
 JSON = dict[str, Any]
 

@@ -281,4 +281,5 @@ COMPONENTS: dict[str, JSON] = {
     "Label": _thing({"en": TEXT, "zh": TEXT}),
     "WorkList": page(MAP),
     "Health": _thing({"status": TEXT}),
+    "Readiness": _thing({"status": TEXT, "missing": _list_of(TEXT), "dependencies": MAP}),
 }

@@ -45,8 +45,8 @@ def _route(
 
 def _health() -> dict[str, JSON]:
     ready = {
-        **answer(200, "Every dependency answers.", ref("Health")),
-        **answer(503, "Not ready, and why.", ref("Health")),
+        **answer(200, "What it cannot do without answers.", ref("Readiness")),
+        **answer(503, "Not ready; `missing` says for want of what.", ref("Readiness")),
     }
     text, page_of_html = answer(200, "Prometheus text.", TEXT, "text/plain"), answer(200, "A page.", TEXT, "text/html")
     document = answer(200, "The document.", MAP)

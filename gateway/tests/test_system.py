@@ -69,13 +69,14 @@ def test_readiness_names_each_dependency(make):
     answer = client.simulate_get("/readyz")
     assert (answer.status_code, answer.json) == (
         200,
-        {"status": "ready", "dependencies": {"rabbitmq": "up", "sales": "up"}},
+        {"status": "ready", "missing": [], "dependencies": {"rabbitmq": "up", "sales": "up"}},
     )
 
 
 def test_one_missing_dependency_makes_it_unready(make):
     answer = make(create={"readiness": lambda: {"rabbitmq": False, "sales": True}}).simulate_get("/readyz")
     assert (answer.status_code, answer.json["status"]) == (503, "not_ready")
+    assert answer.json["missing"] == ["rabbitmq"]
     assert answer.json["dependencies"] == {"rabbitmq": "down", "sales": "up"}
 
 

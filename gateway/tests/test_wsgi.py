@@ -9,8 +9,8 @@ import falcon.testing
 import pytest
 
 from chassis.bus.ports import BusUnavailable, OutcomeUnknown
+from chassis.environment import SettingsError
 from chassis.errors import Problem
-from chassis.settings import SettingsError
 from contracts.registry import SERVICES
 from gateway import gunicorn_conf, wsgi
 from gateway.tests.conftest import KEY
@@ -71,6 +71,7 @@ def test_a_gateway_is_ready_without_services_that_not_everybody_needs(make, miss
     found = {"broker": True, **dict.fromkeys(SERVICES, True), missing: False}
     answer = make(create={"readiness": lambda: found, "essential": wsgi.ESSENTIAL}).simulate_get("/readyz")
     assert (answer.status_code, answer.json["dependencies"][missing]) == (status, "down")
+    assert answer.json["missing"] == ([missing] if status == 503 else [])
 
 
 def test_the_client_of_the_bus_is_made_by_the_first_call(bus):

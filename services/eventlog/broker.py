@@ -15,8 +15,8 @@ from urllib.parse import quote, unquote, urlsplit
 import orjson
 from environs import Env
 
+from chassis.environment import seal, shape
 from chassis.errors import unavailable
-from chassis.settings import seal, shape
 
 JSON = dict[str, Any]
 TIMEOUT = 5

@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 from environs import Env
 
-from chassis.settings import SettingsError
+from chassis.environment import SettingsError
 
 
 @dataclass(frozen=True, slots=True)
