@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from environs import Env
+from environs import Env, ValidationError
 from marshmallow import validate
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 
 from chassis import blobs, provisioning
 from chassis.environment import BLOBS, BUS, SECRET, seal, shape
@@ -63,14 +65,11 @@ class Settings:
 def from_environment() -> Settings:
     """The settings of a service process from `GUANXI_…` variables. Raises SettingsError."""
     env = Env(eager=False)
-    server = shape(
-        r"postgres(ql)?(\+\w+)?://[^\s/?#]+(:\d+)?([/?#]\S*)?", "postgresql://user:password@host:port/postgres"
-    )
     prefix = shape(r"[a-z][a-z0-9_]{0,30}", "small letters, digits and underscores, at most 31")
     elasticsearch = shape(r"(https?://[^/?#\s]+/?)?", "http(s)://user:password@host:9200, without a path")
     with env.prefixed("GUANXI_"):
         found: dict[str, Any] = {
-            "database": env.str("DATABASE_URL", validate=server),
+            "database": env.str("DATABASE_URL", validate=_server),
             "database_secret": env.str("DATABASE_SECRET", validate=SECRET),
             "context_key": env.str("CONTEXT_KEY", validate=SECRET),
             "bus": env.str("BUS", validate=BUS),
@@ -88,3 +87,13 @@ def from_environment() -> Settings:
         }
     seal(env)
     return Settings(**found)
+
+
+def _server(text: str) -> None:
+    """Whether a text is the address of a PostgreSQL server, also one that names a socket or several hosts."""
+    try:
+        known = make_url(text).drivername.partition("+")[0] in ("postgresql", "postgres")
+    except (ArgumentError, ValueError):
+        known = False
+    if not known:
+        raise ValidationError("Must be postgresql://user:password@host:port/postgres.")
