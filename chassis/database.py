@@ -17,7 +17,7 @@ import orjson
 import psycopg2
 import psycopg2.extensions
 from sqlalchemy import create_engine, event
-from sqlalchemy.engine import URL, Connection, CursorResult, Engine
+from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -25,6 +25,7 @@ from chassis.clock import Clock
 from chassis.context import Context
 from chassis.errors import Problem, unavailable
 from chassis.prepared import PlansChanged, Session, Statements
+from chassis.rows import Rows
 from contracts.fields import parse_uuid
 
 if TYPE_CHECKING:
@@ -160,18 +161,24 @@ class Work:
     def today(self) -> dt.date:
         return self.now.date()
 
-    def sql(
-        self, statement: str, parameters: Sequence[Any] | dict[str, Any] = (), *, ending: str = ""
-    ) -> CursorResult[Any]:
+    def sql(self, statement: str, parameters: Sequence[Any] | dict[str, Any] = (), *, ending: str = "") -> Rows:
         """Run driver SQL (`%s` or `%(name)s` placeholders), in one round trip with what `later` holds before it and
-        what `ending` adds."""
-        if self._waiting or ending:
+        what `ending` adds. Errors are SQLAlchemy's, as everywhere."""
+        text = self._text(statement, parameters) + ending
+        if self._waiting:
             waiting, self._waiting = self._waiting, []
-            self._sendings += bool(waiting)
-            return self.connection.exec_driver_sql("; ".join([*waiting, self._text(statement, parameters)]) + ending)
-        return self.connection.exec_driver_sql(
-            statement, parameters if isinstance(parameters, dict) else tuple(parameters)
-        )
+            self._sendings += 1
+            text = "; ".join([*waiting, text])
+        if self.scope.each or not self.scope.applied:
+            self.scope.applied = True
+            text = self.scope.prefix + text
+        cursor: Any = self.connection.connection.cursor()
+        try:
+            cursor.execute(text)
+            return Rows(cursor)
+        except BaseException as error:
+            # Also of whoever ends this thread: the connection is then in the middle of an answer, and is thrown away.
+            self.connection._handle_dbapi_exception(error, statement, None, cursor, None)
 
     def later(self, statement: str, parameters: Sequence[Any] = ()) -> None:
         """Run a write whose result nobody needs together with the next statement, or with the commit.

@@ -105,9 +105,9 @@ def _append(work: Work, entries: dict[str, Entry]) -> None:
     ).scalar_one()
     # Looked up behind the lock: whatever another batch wrote is committed and seen.
     known = set(
-        work.sql("SELECT id FROM events WHERE tenant_id = %s AND id = ANY(%s::uuid[])", (work.tenant, list(entries)))
-        .scalars()
-        .all()
+        work.sql(
+            "SELECT id FROM events WHERE tenant_id = %s AND id = ANY(%s::uuid[])", (work.tenant, list(entries))
+        ).scalars()
     )
     fresh = [entry for entry in entries.values() if entry.id not in known]
     if not fresh:

@@ -35,7 +35,7 @@ def _rows(house: House, service: str, word: str) -> list[str]:
             " WHERE n.nspname = 'public' AND c.relkind IN ('r', 'p') AND NOT c.relispartition"
             " AND EXISTS (SELECT 1 FROM pg_attribute AS a WHERE a.attrelid = c.oid AND a.attname = 'tenant_id')"
         ).scalars()
-        for table in tables.all():
+        for table in tables:
             if table not in ("unsent",):
                 row = work.sql(f'SELECT 1 FROM "{table}" AS x WHERE x::text LIKE %s LIMIT 1', (f"%{word}%",)).first()
                 found += [table] if row is not None else []

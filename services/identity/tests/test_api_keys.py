@@ -43,9 +43,9 @@ def test_a_secret_is_in_the_answer_that_made_it_and_nowhere_else(suite):
     assert seen[-1]["id"] == key["id"]
     assert secret not in orjson.dumps(seen).decode()
     with suite.work("identity") as work:
-        tables = work.sql("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").scalars().all()
+        tables = work.sql("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").scalars()
         for table in {"changes", "idempotency", "api_keys", "secrets", "external_ids"} & set(tables):
-            rows = work.sql(f"SELECT to_jsonb(t)::text FROM {table} AS t").scalars().all()
+            rows = work.sql(f"SELECT to_jsonb(t)::text FROM {table} AS t").scalars()
             assert rows or table == "external_ids"
             assert not any(secret in row for row in rows), table
 
