@@ -57,6 +57,19 @@ def databases(server: str) -> Iterator[Any]:
     made.drop()
 
 
+@pytest.fixture(scope="session")
+def objects() -> Iterator[Any]:
+    """A server that speaks S3, which this process is told of."""
+    from chassis.tests.objects import Objects
+
+    made = Objects()
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in made.environment.items():
+            patch.setenv(name, value)
+        yield made
+    made.close()
+
+
 @pytest.fixture
 def suite_of(databases: Any) -> Callable[..., Any]:
     """Makes a suite of some services: `suite_of("customer", "sales")`."""

@@ -24,7 +24,8 @@ class Context:
     """`actor` is `user:<id>`, `key:<id>` or `service:<name>`; `deadline` is in epoch seconds.
 
     `grants` maps record → action → `none | own | team | all`, `masks` record → `hidden | read_only` → fields.
-    `cause` says what made this happen: `request`, `event:<id>`, `saga:<id>`, `job:<id>`, `timer:<name>`, `import`.
+    `cause` says what made this happen: `request`, `command:<verb>`, `event:<id>:<reaction>`, `saga:<id>`,
+    `job:<id>:<kind>`, `timer:<name>` (`chassis.records.history` puts them into words).
     """
 
     tenant: str

@@ -49,5 +49,4 @@ BUS = shape(
     r"inprocess://[^;\s]*|(py)?amqp://[^;\s]+(; ?(py)?amqp://[^;\s]+)*",
     "amqp://user:password@host:port/vhost, of a cluster several with ; in between",
 )
-BLOBS = shape(r"file:///\S*", "file:///folder")
 SECRET = validate.Length(min=32)

@@ -16,7 +16,7 @@ from typing import Any
 import psycopg2
 from sqlalchemy.engine import make_url
 
-from chassis import relay
+from chassis import relay, scanning
 from chassis.bus.ports import BusUnavailable, Publisher
 from chassis.errors import Problem
 from chassis.runtime import Runtime
@@ -32,7 +32,8 @@ LONGEST_WAIT = 5.0
 
 
 class Leader:
-    """Runs in two threads of its own: publishing, and housekeeping (retries, sagas, alarms, timers).
+    """Runs in threads of its own: publishing, housekeeping (retries, sagas, alarms, timers), and, where there is a
+    scanner of files, scanning, which may take long and keeps nothing else waiting.
 
     `retire` empties the queues that a version before has left, when nobody consumes from them any more.
     """
@@ -52,7 +53,7 @@ class Leader:
         return self._runtime.name
 
     def start(self) -> None:
-        for work in (self._publish, self._keep_house):
+        for work in (self._publish, self._keep_house, *((self._scan,) if self._runtime.scanner else ())):
             thread = threading.Thread(
                 target=self._forever, args=(work,), daemon=True, name=f"{self._runtime.name}-relay"
             )
@@ -84,6 +85,13 @@ class Leader:
             self.leading = False
             self._stopping.wait(wait)
             wait = min(wait * 2, LONGEST_WAIT)
+
+    def _scan(self) -> None:
+        scanner = self._runtime.scanner
+        assert scanner is not None
+        while not self._stopping.is_set():
+            if not (self.leading and scanning.look_once(self._runtime, scanner)):
+                self._stopping.wait(1.0)
 
     def _publish(self) -> None:
         """Lead while the connection lives: publish what is there, then wait to be told of more."""

@@ -22,9 +22,11 @@ from chassis.records import (
     duplicates,
     erasing,
     exporting,
+    history,
     holding,
     lists,
     merging,
+    past,
     purging,
     reading,
     writing,
@@ -122,13 +124,13 @@ def _get(work: Work, runtime: Runtime, params: JSON) -> JSON:
 def _list(work: Work, runtime: Runtime, params: JSON) -> JSON:
     store = store_of(runtime, params, "list")
     query = params.get("query") or {}
-    body = lists.page(work, store, query)
+    body = past.page(work, store, query) if query.get("as_of") else lists.page(work, store, query)
     body["items"] = reading.shape(work, store, body["items"], query)
     return {"status": 200, "body": body}
 
 
 def _history(work: Work, runtime: Runtime, params: JSON) -> JSON:
-    return {"status": 200, "body": reading.history(work, store_of(runtime, params, "history"), params)}
+    return {"status": 200, "body": history.history(work, store_of(runtime, params, "history"), params)}
 
 
 def _by_external(work: Work, runtime: Runtime, params: JSON) -> JSON:
@@ -302,6 +304,7 @@ def _undo_job(work: Work, runtime: Runtime, params: JSON) -> JSON:
 
 def _bulk(work: Work, runtime: Runtime, params: JSON) -> JSON:
     store = store_of(runtime, params, "bulk")
+    work.context = work.context.caused_by("bulk")
     return {"status": 200, "body": writing.bulk(work, store, params["items"], atomic=bool(params.get("atomic")))}
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from marshmallow import ValidationError
 
-from chassis import blobs, idempotency, inborn, inbox, jobs, methods, participant, saga, timers
+from chassis import blobs, idempotency, inborn, inbox, jobs, methods, participant, saga, scanning, timers
 from chassis.bus.ports import BusUnavailable, Caller, Endpoint, OutcomeUnknown, Publisher
 from chassis.bus.wire import decode
 from chassis.clock import Clock
@@ -61,6 +61,7 @@ class Runtime:
         self.weather = inbox.Weather()
         self.settings: Any = None
         self.blobs: blobs.Store | None = None
+        self.scanner: scanning.Scanner | None = None
         self.publisher: Publisher | None = None
         """Set by the launcher where there is a broker; only what is published to outsiders goes this way."""
 
@@ -203,12 +204,12 @@ class Runtime:
             inbox.accept_all(self.database, deliveries)
 
     def _deliveries(self, event: JSON, body: bytes) -> Iterable[inbox.Delivery]:
-        kind = event["type"]
         for reaction in self.reactions:
-            if any(matches(pattern, kind) for pattern in reaction.types):
-                context = self.principal(event["tenant"], f"event:{event['id']}", event["correlationid"], event["id"])
+            if any(matches(pattern, event["type"]) for pattern in reaction.types):
+                cause = f"event:{event['id']}:{reaction.name}"
+                context = self.principal(event["tenant"], cause, event["correlationid"], event["id"])
                 handle = partial(reaction.handle, event)
-                yield inbox.Delivery(context, reaction.name, event["id"], event["subject"], kind, body, handle)
+                yield inbox.Delivery(context, reaction.name, event["id"], event["subject"], event["type"], body, handle)
 
     def message(self, body: bytes) -> None:
         """A saga's command to this service, or a reply to one of its own sagas."""
@@ -220,11 +221,10 @@ class Runtime:
             self._bury(f"cmd-{self.name}", body, {}, str(problem))
             return
         context = self.principal(message["tenant"], f"saga:{message['saga']}", causation_id=message["id"])
-        subject = f"saga/{message['record_id']}"
         consumer = "asks" if message["kind"] == "ask" else "replies"
         name = message.get("name", "reply")
         handle = partial(self._handle_message, message)
-        delivery = inbox.Delivery(context, consumer, message["id"], subject, name, body, handle)
+        delivery = inbox.Delivery(context, consumer, message["id"], f"saga/{message['record_id']}", name, body, handle)
         inbox.accept(self.database, delivery)
 
     def _check_identity(self, message: JSON) -> None:
@@ -269,7 +269,7 @@ class Runtime:
             def handle(work: Work) -> None:
                 self._handle_message(document, work)
         else:
-            context = self.principal(tenant, f"event:{event_id}", document["correlationid"], event_id)
+            context = self.principal(tenant, f"event:{event_id}:{row.consumer}", document["correlationid"], event_id)
 
             def handle(work: Work) -> None:
                 # A reaction that was taken out of the code has nothing left to do with its parked events.
@@ -299,7 +299,7 @@ class Runtime:
 
     def tidy(self) -> None:
         """Let go of kept answers after seven days (an hour, where no client knows the key), of done inbox rows and
-        ended jobs after thirty, of unused blobs."""
+        ended jobs after thirty, of unused blobs where their store is not away."""
         now = self.clock.now()
         with self.database.operations() as connection:
             connection.exec_driver_sql(
@@ -312,7 +312,8 @@ class Runtime:
             inbox.tidy(connection, now)
             jobs.forget(connection, now)
         if self.blobs is not None:
-            blobs.sweep(self.blobs, self.database, self.name, now)
+            with self._alone("unused files"):
+                blobs.sweep(self.blobs, self.database, self.name, now)
 
     def anything_due(self) -> bool:
         """Whether a parked event, a saga's step or an alarm is due: one look for the three."""

@@ -10,8 +10,8 @@ from marshmallow import validate
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-from chassis import blobs, provisioning
-from chassis.environment import BLOBS, BUS, SECRET, seal, shape
+from chassis import blobs, provisioning, scanning
+from chassis.environment import BUS, SECRET, seal, shape
 from chassis.records.children import attachments
 
 
@@ -23,6 +23,7 @@ class Settings:
     broker's management API, if there is one.
     `job_places` is how many jobs a process runs at once, `job_memory` the MiB of address space that each may take,
     `blobs` where files lie, `attachment_quota` how many bytes all attachments of a tenant may have in one service.
+    `scanner` is clamd's address, empty where nobody looks for viruses.
     `elasticsearch` is the address of the search index, empty where PostgreSQL alone serves it. `prepared` lets the
     server keep the plans of statements; it is false behind a pooler in transaction mode.
     """
@@ -40,6 +41,7 @@ class Settings:
     job_memory: int = 1024
     blobs: str = ""
     attachment_quota: int = attachments.QUOTA
+    scanner: str = ""
     elasticsearch: str = ""
     prepared: bool = True
 
@@ -57,6 +59,7 @@ class Settings:
             "GUANXI_JOB_MEMORY": str(self.job_memory),
             "GUANXI_BLOBS": self.blobs or blobs.default_location(),
             "GUANXI_ATTACHMENT_QUOTA": str(self.attachment_quota),
+            "GUANXI_CLAMD": self.scanner,
             "GUANXI_ELASTICSEARCH": self.elasticsearch,
             "GUANXI_PREPARED": str(self.prepared).lower(),
         }
@@ -80,13 +83,21 @@ def from_environment() -> Settings:
             "event_workers": env.int("EVENT_WORKERS", 6, validate=validate.Range(min=1, max=100)),
             "job_places": env.int("JOBS", 2, validate=validate.Range(min=1, max=32)),
             "job_memory": env.int("JOB_MEMORY", 1024, validate=validate.Range(min=256)),
-            "blobs": env.str("BLOBS", blobs.default_location(), validate=BLOBS),
+            "blobs": env.str("BLOBS", blobs.default_location(), validate=blobs.check_location),
             "attachment_quota": env.int("ATTACHMENT_QUOTA", attachments.QUOTA, validate=validate.Range(min=0)),
+            "scanner": env.str("CLAMD", "", validate=_scanner),
             "elasticsearch": env.str("ELASTICSEARCH", "", validate=elasticsearch),
             "prepared": env.bool("PREPARED", True),
         }
     seal(env)
     return Settings(**found)
+
+
+def _scanner(address: str) -> None:
+    try:
+        scanning.connect(address)
+    except ValueError as error:
+        raise ValidationError(str(error)) from None
 
 
 def _server(text: str) -> None:

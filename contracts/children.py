@@ -46,7 +46,8 @@ class Note(Child):
 
 
 class Attachment(Child):
-    """A file of a record. `content_type` follows from its bytes; `sha256` names its content.
+    """A file of a record. `content_type` follows from its bytes; `sha256` names its content. `scan` is null where there
+    was no scanner when it came; where there is one, only what is clean is served.
 
     A new name keeps the ending. Its author changes and deletes it, and whoever may delete the record.
     """
@@ -55,6 +56,15 @@ class Attachment(Child):
     description = f.Text(max=2_000, pii=True, label=("Description", "说明"))
     content_type = f.Text(computed=True, max=120, label=("Type", "类型"))
     size = f.Integer(computed=True, least=0, most=2**53, label=("Bytes", "字节数"))
+    scan = f.Choice(
+        {
+            "pending": ("Not scanned yet", "待扫描"),
+            "clean": ("Clean", "安全"),
+            "rejected": ("Rejected by the scanner", "扫描未通过"),
+        },
+        computed=True,
+        label=("Virus scan", "病毒扫描"),
+    )
     sha256 = f.Code(computed=True, pattern="[0-9a-f]{64}", label=("SHA-256", "SHA-256"))
 
     kind = "attachment"

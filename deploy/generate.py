@@ -27,6 +27,7 @@ from deploy.pods import (  # noqa: E402
     disruption,
     everywhere,
     labels,
+    mount_files,
     pod,
     probes,
     resource,
@@ -45,6 +46,8 @@ HTTP_PORT, PROBE_PORT = 8080, 8090
 # Jobs have connections of their own, three each.
 POOL = {"rpc": 12, "events": 8, "relay": 4, "jobs": 2}
 SERVICE_SECRETS = ("GUANXI_BUS", "GUANXI_CONTEXT_KEY", "GUANXI_DATABASE_SECRET")
+# Only where files lie in a store of objects and not in the volume.
+FILE_SECRETS = ("GUANXI_S3_ACCESS_KEY", "GUANXI_S3_SECRET_KEY")
 # A service without these does less: no AMQP subscriptions for outsiders, no e-mail, searches in PostgreSQL.
 OPTIONAL_SECRETS = {
     "eventlog": "GUANXI_BROKER_MANAGEMENT_URL",
@@ -73,6 +76,7 @@ def service_files(service: str) -> list[JSON]:
     for kind in kinds(service):
         env = [value("GUANXI_PROBE_PORT", PROBE_PORT), value("GUANXI_POOL_SIZE", POOL[kind])]
         env += [secret(variable) for variable in SERVICE_SECRETS]
+        env += [secret(variable, optional=True) for variable in FILE_SECRETS]
         if service in OPTIONAL_SECRETS:
             env.append(secret(OPTIONAL_SECRETS[service], optional=True))
         size = "heavy" if kind == "events" and heavy(service) else kind
@@ -89,8 +93,9 @@ def service_files(service: str) -> list[JSON]:
         )
         full_name = f"{service}-{kind}"
         made = deployment(service, kind, service, full_name, one)
-        if kind in ("relay", "jobs"):
-            # The relay sweeps what nothing needs any more; a job writes its file to the scratch space first.
+        if kind != "events":
+            # A call looks into a file before its record is written; the relay sweeps what nothing needs any more; a job
+            # writes its file to the scratch space first.
             made = with_files(made, scratch="8Gi" if kind == "jobs" else None)
         found.append(made)
         found.append(disruption(service, kind, full_name))
@@ -104,6 +109,7 @@ def gateway_files() -> list[JSON]:
         name = "gateway" if component == "http" else "gateway-streams"
         args = ["gateway", *extra, "--host", "0.0.0.0", "--workers", str(workers)]
         env = [value("GUANXI_PORT", HTTP_PORT), secret("GUANXI_BUS"), secret("GUANXI_CONTEXT_KEY")]
+        env += [secret(variable, optional=True) for variable in FILE_SECRETS]
         one = container(
             "gateway",
             args,
@@ -118,7 +124,8 @@ def gateway_files() -> list[JSON]:
             # Proxies go on sending for a moment after a pod was told to end.
             lifecycle={"preStop": {"exec": {"command": ["sleep", "5"]}}},
         )
-        found.append(with_files(deployment("gateway", component, "gateway", name, one)))
+        # An upload for a store of objects waits in the scratch space until it is whole.
+        found.append(with_files(deployment("gateway", component, "gateway", name, one), scratch="8Gi"))
         found.append(disruption("gateway", component, name))
         port = {"name": "http", "port": 80, "targetPort": "http"}
         spec = {"type": "ClusterIP", "selector": labels("gateway", component), "ports": [port]}
@@ -146,16 +153,19 @@ def check_files() -> list[JSON]:
     env = [secret(name) for name in SERVICE_SECRETS]
     # Without the management the bindings of queues are not checked.
     env.append(secret(OPTIONAL_SECRETS["eventlog"], optional=True))
+    env += [secret(name, optional=True) for name in FILE_SECRETS]
     one = container("check", ["check", "--json"], env, "guanxi-services", "rpc", CPU["rpc"])
     template = pod("check", "check", "check", one, restartPolicy="Never")
     # By night what agrees is sealed, so that inboxes may be tidied, and what is missing is published again.
     mending = container("reconcile", ["check", "--repair", "--json"], env, "guanxi-services", "rpc", CPU["rpc"])
     by_night = pod("check", "reconcile", "check", mending, restartPolicy="Never")
-    return [
-        account("check"),
+    crons = [
         cron("check", "17 * * * *", "check", {"backoffLimit": 0, "template": template}),
         cron("reconcile", "47 3 * * *", "check", {"backoffLimit": 0, "template": by_night}),
     ]
+    for one in crons:
+        mount_files(one["spec"]["jobTemplate"]["spec"]["template"]["spec"], read_only=True)
+    return [account("check"), *crons]
 
 
 def months_files() -> list[JSON]:
@@ -226,6 +236,8 @@ def network_files() -> list[JSON]:
         policy("to-database", named(*SERVICES, "migrate", "check"), servers("database"), 5432),
         policy("to-broker-management", named("eventlog", "check"), servers("bus"), 15672, 15671),
         policy("to-elasticsearch", named("search"), servers("search"), 9200),
+        policy("to-blobs", named(*SERVICES, "gateway", "check"), servers("blobs"), 443, 9000),
+        policy("to-scanner", named(*SERVICES), servers("scanner"), 3310),
         policy("to-mail", named("notify"), None, 25, 465, 587),
         # The service checks every address itself; this is the second wall around what lies inside.
         policy("to-webhooks", named("notify"), [{"ipBlock": {"cidr": "0.0.0.0/0", "except": INSIDE}}], 443, 8443),

@@ -40,6 +40,8 @@ SECRETS = {
     "GUANXI_BROKER_MANAGEMENT_URL": "guanxi-broker-management",
     "GUANXI_SMTP_URL": "guanxi-smtp",
     "GUANXI_ELASTICSEARCH": "guanxi-elasticsearch",
+    "GUANXI_S3_ACCESS_KEY": "guanxi-blobs",
+    "GUANXI_S3_SECRET_KEY": "guanxi-blobs",
 }
 
 
@@ -123,11 +125,16 @@ def pod(name: str, component: str, account: str, one: JSON, **more: Any) -> JSON
     }
 
 
+def mount_files(spec: JSON, *, read_only: bool = False) -> None:
+    mount = BLOBS | ({"readOnly": True} if read_only else {})
+    spec["containers"][0]["volumeMounts"].append(mount)
+    spec["volumes"].append({"name": "blobs", "persistentVolumeClaim": {"claimName": "guanxi-blobs"}})
+
+
 def with_files(made: JSON, *, scratch: str | None = None) -> JSON:
     """A deployment whose pods mount the blobs; `scratch` moves /tmp from memory to the node's disk."""
     spec = made["spec"]["template"]["spec"]
-    spec["containers"][0]["volumeMounts"].append(BLOBS)
-    spec["volumes"].append({"name": "blobs", "persistentVolumeClaim": {"claimName": "guanxi-blobs"}})
+    mount_files(spec)
     if scratch:
         spec["volumes"][0]["emptyDir"] = {"sizeLimit": scratch}
     return made

@@ -95,7 +95,7 @@ def _fixed_routes(
     session = Session(services, authenticator)
     yield Route("/v1/auth/logout", post=session.logout)
     yield Route("/v1/me", get=session.me)
-    metadata = Metadata(registry, services)
+    metadata = Metadata(registry, services, settings)
     yield Route("/v1/metadata", get=metadata.list)
     yield Route("/v1/metadata/{collection}", get=metadata.one)
     yield from Search(services).routes()

@@ -124,10 +124,10 @@ class Files(Below):
         except Unsatisfiable:
             resp.set_header("Content-Range", f"bytes */{size}")
             raise Problem(416, "range_not_satisfiable", f"The file has {size} bytes.") from None
-        stream = self._files.store.of(self._record.service, req.context.caller.tenant).open(
-            entry["sha256"], first, last - first + 1
-        )
-        if (first, last) != (0, size - 1):
+        space, whole = self._files.store.of(self._record.service, req.context.caller.tenant), (0, size - 1)
+        part = () if (first, last) == whole else (first, last - first + 1)
+        stream = space.open(entry["sha256"], *part)
+        if part:
             resp.status = 206
             resp.set_header("Content-Range", f"bytes {first}-{last}/{size}")
         resp.set_stream(stream, last - first + 1)

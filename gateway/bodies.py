@@ -92,7 +92,7 @@ class RecordBodies:
         return patch
 
     def search(self, body: Any) -> JSON:
-        """`{filter?, sort?, limit?, after?, fields?, expand?, count?, deleted?}` as the `query` of a list."""
+        """`{filter?, sort?, limit?, after?, fields?, expand?, count?, deleted?, as_of?}` as the `query` of a list."""
         given = _object(body)
         _only(given, {"filter", *self.listing.words})
         query = self.listing.query()

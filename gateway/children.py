@@ -9,7 +9,7 @@ import falcon
 
 from contracts.children import DECLARED
 from contracts.records import Record
-from gateway import answers, bodies, parameters, requests
+from gateway import answers, bodies, languages, parameters, requests
 from gateway.routes import Route
 from gateway.rpc import Services
 
@@ -78,7 +78,7 @@ class Below:
         answers.send_record(resp, self._ask(req, "get", params), "")
 
     def history(self, req: falcon.Request, resp: falcon.Response, id: str, child: str) -> None:
-        answers.send(resp, self._ask(req, "history", self._one(id, child) | parameters.page(req)))
+        languages.send_history(req, resp, self._ask(req, "history", self._one(id, child) | parameters.page(req)))
 
     def update(self, req: falcon.Request, resp: falcon.Response, id: str, child: str) -> None:
         params = self._one(id, child)

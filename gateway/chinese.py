@@ -28,6 +28,9 @@ CODES = {
     "body_too_large": "请求体过大。",
     "cancelled": "已取消。",
     "file_type_refused": "不接受此类文件。",
+    "file_not_scanned": "文件尚未通过病毒扫描。",
+    "file_rejected": "文件未通过病毒扫描。",
+    "not_as_of": "该字段不能用于历史时点查询。",
     "quota_exceeded": "附件空间已用尽。",
     "range_not_satisfiable": "所请求的范围超出文件。",
     "cell_too_long": "单元格内容过长。",
@@ -289,6 +292,10 @@ MESSAGES = {
     "{} is not a field of {}.": "{} 不是 {} 的字段。",
     "{} is not a field of a {}.": "{} 不是 {} 的字段。",
     "{} cannot be used in filters or sorts.{}": "{} 不能用于筛选或排序。{}",
+    "{} cannot be used together with as_of.": "{} 不能与 as_of 一起使用。",
+    "Of the past at most {} records can be looked at, and you may read more of these.": (
+        "历史时点最多查看 {} 条记录，您可读取的记录超过此数。"
+    ),
     "{} cannot be sorted by.": "不能按 {} 排序。",
     "{} cannot be expanded.": "{} 不能展开。",
     "{} cannot be grouped by.": "不能按 {} 分组。",

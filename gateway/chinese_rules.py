@@ -29,6 +29,10 @@ RULES = {
     "Too many clients wait for events here.": "等待事件的客户端过多。",
     "{}: {}": "{}：{}",
     # notes and attachments
+    "The store of files does not answer.": "文件存储没有响应。",
+    "The file is damaged.": "文件已损坏。",
+    "The virus scanner has rejected this file.": "病毒扫描未通过该文件。",
+    "The virus scanner has not looked at this file yet.": "该文件尚未经过病毒扫描。",
     "The file was not kept. Send it again.": "文件未能保存，请重新上传。",
     "This process has no place for files.": "该进程没有存放文件的位置。",
     "The ending of the name stays as it is.": "文件扩展名不能更改。",

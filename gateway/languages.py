@@ -14,6 +14,7 @@ import falcon
 
 from contracts import fields as f
 from contracts.registry import registry
+from gateway import answers
 from gateway.chinese import CODES, MESSAGES, TITLES, WORDS
 
 JSON = dict[str, Any]
@@ -47,6 +48,14 @@ def labelled(document: Any, language: str) -> Any:
     if document.keys() == {"en", "zh"}:
         return {**document, "text": document[language]}
     return {name: labelled(value, language) for name, value in document.items()}
+
+
+def send_history(req: falcon.Request, resp: falcon.Response, ok: JSON) -> None:
+    """Send a page of history: why is told in the language that was asked for, and values stay what they were."""
+    language, body = asked(req), ok["body"]
+    answered(resp, language)
+    items = [{**item, "why": labelled(item["why"], language)} for item in body["items"]]
+    answers.send(resp, {**ok, "body": {**body, "items": items}})
 
 
 def problem(members: JSON) -> JSON:

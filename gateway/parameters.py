@@ -151,6 +151,8 @@ class Listing:
         }
         if "delete" in record.operations:
             self._words["deleted"] = lambda text: one_of("deleted", text, ("only", "include"))
+        if "history" in record.operations:
+            self._words["as_of"] = lambda text: instant("as_of", text)
         self._view = ("expand", "fields", "as_of") if "history" in record.operations else ("expand", "fields")
 
     @property

@@ -11,7 +11,7 @@ from contracts.erasing import Purge, Reasoned
 from contracts.merging import MOST_TWINS
 from contracts.records import Command, Query, Record
 from contracts.registry import Registry
-from gateway import answers, bodies, parameters, requests
+from gateway import answers, bodies, languages, parameters, requests
 from gateway.routes import Responder, Route
 from gateway.rpc import Services
 
@@ -96,7 +96,7 @@ class Collection:
         answers.send_record(resp, self._ask(req, "record.get", params), self.record.collection)
 
     def history(self, req: falcon.Request, resp: falcon.Response, id: str) -> None:
-        self._read(req, resp, "record.history", **self._one(id), **parameters.page(req))
+        languages.send_history(req, resp, self._ask(req, "record.history", {**self._one(id), **parameters.page(req)}))
 
     def saga(self, req: falcon.Request, resp: falcon.Response, id: str) -> None:
         parameters.none(req)

@@ -10,7 +10,7 @@ from limits import parse
 from marshmallow import validate
 
 from chassis import blobs
-from chassis.environment import BLOBS, BUS, SECRET, seal, shape
+from chassis.environment import BUS, SECRET, seal, shape
 
 # A stream holds a thread for minutes; the rest of the API holds one for milliseconds.
 THREADS, THREADS_OF_STREAMS = 16, 128
@@ -98,7 +98,7 @@ def from_environment() -> Settings:
             "streams_url": env.str("STREAMS_URL", "", validate=shape(r"(https?://\S+)?", "http(s)://host")) or None,
             # Beside the rest of the API, streams may hold only a quarter of its 16 threads.
             "streams_limit": env.int("STREAMS_LIMIT", 100 if env.bool("STREAMS", False) else 4, validate=some),
-            "blobs": env.str("BLOBS", blobs.default_location(), validate=BLOBS),
+            "blobs": env.str("BLOBS", blobs.default_location(), validate=blobs.check_location),
             "upload_limit": env.int("UPLOAD_LIMIT", 25 * 1024**2, validate=some),
             "import_limit": env.int("IMPORT_LIMIT", 512 * 1024**2, validate=some),
         }

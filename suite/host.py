@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from functools import partial
 
-from chassis import blobs
+from chassis import blobs, scanning
 from chassis.bus.transport import Transport
 from chassis.clock import SystemClock
 from chassis.context import Signer
@@ -58,6 +58,7 @@ class Host:
             )
             self.runtimes[service] = Runtime(definition_of(service), database, signer, transport.caller(), clock)
             self.runtimes[service].settings = settings
+            self.runtimes[service].scanner = scanning.connect(settings.scanner)
             self.runtimes[service].blobs = blobs.connect(settings.blobs or blobs.default_location())
         self._running: object | None = None
         self._leaders: list[Leader] = []

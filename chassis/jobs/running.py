@@ -65,7 +65,7 @@ class Running:
                 grants=known["grants"],
                 masks=known["masks"],
                 correlation_id=self.job.asker["correlation_id"],
-                cause=f"job:{self.job.name}",
+                cause=f"job:{self.job.name}:{self.job.kind}",
                 zone=known.get("zone") or "UTC",
             )
             self._context_until = time.monotonic() + GRANTS_SECONDS

@@ -42,7 +42,7 @@ def page(work: Work, store: Store[Any], query: JSON, *, budget: int | None = Non
     conditions = Conditions(work, store)
     chosen = conditions.select(query)
     keys = keys_of(conditions, query.get("sort"))
-    limit = _limit(query.get("limit"))
+    limit = limit_of(query.get("limit"))
     after = read_cursor(query["after"], keys) if query.get("after") else None
     branches = branches_of(work, store)
     budget = BUDGET if budget is None else budget
@@ -58,7 +58,7 @@ def page(work: Work, store: Store[Any], query: JSON, *, budget: int | None = Non
     return answer
 
 
-def _limit(given: Any) -> int:
+def limit_of(given: Any) -> int:
     limit = 50 if given is None else given
     if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= LARGEST:
         raise bad_request("bad_parameter", f"A page has 1 to {LARGEST} records.", "limit")
@@ -178,7 +178,7 @@ def _within_budget(
         inner, values = united(store, "t.*", branches, chosen.indexed, f" LIMIT {budget + 1}")
         if len(branches) > 1:
             inner = f"SELECT t.* FROM ({inner}) AS t LIMIT {budget + 1}"
-        ranges = [_either(behind(keys, after))] if after else []
+        ranges = [ranges_behind(keys, after)] if after else []
         wanted, parameters = joined([*chosen.others, *ranges])
         numbered = "row_number() OVER ()"
         first = f"({over}) DESC, {order}"
@@ -197,5 +197,7 @@ def _within_budget(
     return rows
 
 
-def _either(ranges: list[SQL]) -> SQL:
+def ranges_behind(keys: list[Key], after: list[Any]) -> SQL:
+    """The rows behind a cursor, where no index walks them."""
+    ranges = behind(keys, after)
     return f"({' OR '.join(sql for sql, _ in ranges)})", [value for _, values in ranges for value in values]

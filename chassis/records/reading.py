@@ -1,8 +1,7 @@
-"""Reads beside lists: expanding references, history, the past, external ids, and the operators' tables."""
+"""Reads beside lists: expanding references, a record of the past, external ids."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from marshmallow import ValidationError
@@ -107,54 +106,8 @@ def _or_tombstone(record: type[Record], document: JSON, deleted: bool) -> JSON:
     return {"id": document["id"], **named, "deleted": True}
 
 
-def history(work: Work, store: Store[Any], params: JSON) -> JSON:
-    """Who changed what, latest first, of a record that the principal may read (or could, before it was deleted)."""
-    _readable_today(work, store, params["id"])
-    limit = int(params.get("limit") or 50)
-    after = params.get("after")
-    if after is not None and not str(after).isdigit():
-        raise bad_request("bad_cursor", "This cursor does not belong to this list.", "after")
-    rows = work.sql(
-        "SELECT version, type, changed, previous, snapshot, private, actor, cause, correlation_id, at FROM changes"
-        " WHERE tenant_id = %s AND record_id = %s AND version < %s ORDER BY version DESC LIMIT %s",
-        (work.tenant, params["id"], min(int(after or 2**31 - 1), 2**31 - 1), limit + 1),
-    ).all()
-    concealed = hidden(work.context, store.name)
-    items = []
-    for change in rows[:limit]:
-        before = {**change.previous, **change.private.get("previous", {})}
-        after_it = {**change.snapshot, **change.private.get("snapshot", {})}
-        items.append(
-            {
-                "version": change.version,
-                "type": change.type,
-                "at": f.instant(change.at),
-                "actor": change.actor,
-                "cause": change.cause,
-                "correlation_id": change.correlation_id,
-                "changes": [
-                    {"field": name, "from": old, "to": new}
-                    for name, old, new in _differences(change.changed, before, after_it)
-                    if name not in concealed
-                ],
-            }
-        )
-    return {"items": items, "next": str(items[-1]["version"]) if len(rows) > limit else None}
-
-
-def _differences(changed: list[str], before: JSON, after: JSON) -> Iterator[tuple[str, Any, Any]]:
-    """Field, value before and value after; custom fields one by one."""
-    for name in changed:
-        if name != "custom":
-            yield name, before.get(name), after.get(name)
-            continue
-        old, new = before.get(name) or {}, after.get(name) or {}
-        for inner in sorted(old.keys() | new.keys()):
-            if old.get(inner) != new.get(inner):
-                yield f"custom.{inner}", old.get(inner), new.get(inner)
-
-
-def _readable_today(work: Work, store: Store[Any], record_id: str) -> None:
+def readable_today(work: Work, store: Store[Any], record_id: str) -> None:
+    """Raises 404 for who may not read the record as it is, or was last: also a deleted and a purged one."""
     row = work.sql(f"{store.select} WHERE tenant_id = %s AND id = %s", (work.tenant, record_id)).first()
     if row is not None:
         document = store.stored.wire_of_row(row)
@@ -171,7 +124,7 @@ def _readable_today(work: Work, store: Store[Any], record_id: str) -> None:
 
 def as_of(work: Work, store: Store[Any], record_id: str, moment: str) -> JSON:
     """The record as it was at an instant, for who may read it today; 404 before it was made and while deleted."""
-    _readable_today(work, store, record_id)
+    readable_today(work, store, record_id)
     try:
         at = f.parse_instant(moment)
     except ValidationError as error:

@@ -204,6 +204,8 @@ class Store(Keeping[S]):
                 raise from_validation(error) from None
         elif data:
             raise invalid(dict.fromkeys(data, "Unknown field."))
+        if work.context.cause == "request":
+            work.context = work.context.caused_by(f"command:{verb}")
         rule(entity, work, *arguments)
         self.save(work, entity, event=contract.emits.name if contract.emits else None)
         return entity, contract

@@ -150,13 +150,17 @@ class Stored:
     @classmethod
     def insert_sql(cls) -> str:
         """The statement that inserts rows: its parameters are the tenant and `rows_json` of them."""
-        columns = [column for mapping in cls.mappings for column in mapping.columns]
-        names = ", ".join(f'"{column.name}"' for column in columns)
-        typed = ", ".join(f'"{column.name}" {_type_name(column)}' for column in columns)
+        names = ", ".join(f'"{name}"' for name in cls.column_names())
         return (
-            f'INSERT INTO "{cls.table.name}" (tenant_id, {names})'
-            f" SELECT %s::uuid, {names} FROM json_to_recordset(%s::json) AS r({typed})"
+            f'INSERT INTO "{cls.table.name}" (tenant_id, {names}) SELECT %s::uuid, {names} FROM {cls.recordset_sql()}'
         )
+
+    @classmethod
+    def recordset_sql(cls) -> str:
+        """Rows by the names and types of the table's columns; the parameter is `rows_json` of them."""
+        columns = [column for mapping in cls.mappings for column in mapping.columns]
+        typed = ", ".join(f'"{column.name}" {_type_name(column)}' for column in columns)
+        return f"json_to_recordset(%s::json) AS r({typed})"
 
     @classmethod
     def rows_json(cls, entities: Sequence[Stored]) -> str:
@@ -208,7 +212,8 @@ class Stored:
 
 
 def _type_name(column: Column[Any]) -> str:
-    return column.type.compile(postgresql.dialect()).partition(" COLLATE")[0]  # type: ignore[no-untyped-call]
+    # With its collation: a column that meets rows of the table in a UNION must have the table's.
+    return column.type.compile(postgresql.dialect())  # type: ignore[no-untyped-call]
 
 
 def _is_json(mapping: Mapping) -> bool:

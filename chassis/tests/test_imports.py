@@ -84,7 +84,7 @@ def test_the_cause_of_imported_records_is_the_job_and_each_has_one_event(suite: 
     result = _import(suite, "name\nA\nB\n")
     for item in suite.list(ACCOUNT):
         (change,) = changes_of(suite, "customer", item["id"])
-        assert change.cause == f"job:customer-{result['job']}" and change.actor == f"user:{suite.user_id}"
+        assert change.cause == f"job:customer-{result['job']}:import" and change.actor == f"user:{suite.user_id}"
     suite.settle()
     assert sorted(event["data"]["name"] for event in suite.events(f"{ACCOUNT}.created")) == ["A", "B"]
 

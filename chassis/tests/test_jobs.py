@@ -104,7 +104,7 @@ def test_what_a_job_does_names_its_asker_and_the_job_as_the_cause(suite: Suite) 
     suite.run_jobs("customer")
     [account] = suite.list("customer.account")
     [version] = suite.call("customer", "record.history", {"record": "customer.account", "id": account["id"]})["items"]
-    assert (version["actor"], version["cause"]) == (f"user:{suite.user_id}", f"job:{job['id']}")
+    assert (version["actor"], version["cause"]) == (f"user:{suite.user_id}", f"job:{job['id']}:test-making")
 
 
 def test_a_killed_job_goes_on_behind_its_last_commit_and_makes_no_twins(suite: Suite) -> None:

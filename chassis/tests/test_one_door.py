@@ -10,6 +10,7 @@ CALLING = {"requests", "urllib.request", "http.client", "smtplib", "imaplib", "p
 # What each of these calls is named by the operator, never by a tenant; or it only listens or speaks to the broker.
 ALLOWED = {
     "chassis/egress.py": "the door itself",
+    "chassis/scanning.py": "the virus scanner of the installation",
     "services/notify/mail.py": "the mail server of the installation",
     "services/notify/deliveries.py": "its errors",
     "services/eventlog/broker.py": "the management address of the installation's broker",

@@ -55,7 +55,9 @@ COMPONENTS: dict[str, JSON] = {
                 "type": TEXT,
                 "at": INSTANT,
                 "actor": TEXT,
+                "who": _thing({"kind": TEXT, "id": TEXT, "name": MAYBE}),
                 "cause": TEXT,
+                "why": _thing({"kind": TEXT, "id": MAYBE, "name": MAYBE, "text": ref("Words")}),
                 "correlation_id": TEXT,
                 "changes": _list_of(_thing({"field": TEXT, "from": {}, "to": {}})),
             }
@@ -253,7 +255,19 @@ COMPONENTS: dict[str, JSON] = {
                 "additionalProperties": TEXT,
                 "description": "Action to `none`, `own`, `team` or `all`.",
             },
-        }
+        },
+        {"notes": ref("ChildMetadata"), "attachments": ref("ChildMetadata")},
+    ),
+    "ChildMetadata": _thing(
+        {"path": TEXT, "access": {"type": "object", "additionalProperties": TEXT}},
+        {
+            "name": TEXT,
+            "label": ref("Label"),
+            "operations": _list_of(TEXT),
+            "columns": _list_of(TEXT),
+            "fields": _list_of(ref("FieldMetadata")),
+            "upload": _thing({"most_bytes": WHOLE, "endings": _list_of(TEXT)}),
+        },
     ),
     "FieldMetadata": _thing(
         {
@@ -279,6 +293,7 @@ COMPONENTS: dict[str, JSON] = {
         "description": "There is nothing to say: `{}`, or no body.",
     },
     "Label": _thing({"en": TEXT, "zh": TEXT}),
+    "Words": _thing({"en": TEXT, "zh": TEXT, "text": TEXT}),
     "WorkList": page(MAP),
     "Health": _thing({"status": TEXT}),
     "Readiness": _thing({"status": TEXT, "missing": _list_of(TEXT), "dependencies": MAP}),

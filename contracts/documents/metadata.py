@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from marshmallow import missing
@@ -17,6 +17,10 @@ from contracts.registry import Registry, registry
 JSON = dict[str, Any]
 EXPORT_FORMATS = ("csv", "xlsx", "jsonl")
 MOST_COLUMNS = 7
+CHILD_COLUMNS = {
+    "note": ("text", "pinned", "author_id", "created_at", "edited_at"),
+    "attachment": ("name", "description", "content_type", "size", "scan", "author_id", "created_at"),
+}
 
 
 def collection_metadata(
@@ -36,24 +40,7 @@ def collection_metadata(
     What is not `indexed` filters and sorts within a row budget.
     `context_actions` says what the asking principal may do, `{"update": "own", "place": "all"}`: action to scope.
     """
-    filters, sorts, orders = filterable(record), sortable(record), orderable(record)
     counted = [name for name in search.facets(record) if name not in hidden] if search.is_searched(record) else []
-    fields = []
-    for name, field in record.declared().items():
-        if name in hidden:
-            continue
-        fields.append(
-            {
-                **field_metadata(name, field),
-                "writable": _writable(field, name in read_only, context_actions),
-                "filters": list(field.operators),
-                "sort": name in orders,
-                "indexed": {"filter": name in filters, "sort": name in sorts},
-                "search": field.search,
-                "facet": name in counted,
-                "pii": field.pii,
-            }
-        )
     return {
         "name": record.record_name,
         "collection": record.collection,
@@ -64,7 +51,9 @@ def collection_metadata(
         "subtitle": list(record.subtitle_fields),
         "columns": [name for name in _columns(record) if name not in hidden],
         "number": _number(record, numbering),
-        "fields": fields,
+        "fields": [
+            {**one, "facet": one["name"] in counted} for one in _fields(record, context_actions, hidden, read_only)
+        ],
         "custom_fields": [
             custom_metadata(definition, f"{PREFIX}{definition['name']}" in read_only, context_actions)
             for definition in sorted(custom, key=lambda one: (one["position"], one["name"]))
@@ -88,6 +77,54 @@ def collection_metadata(
         "export": {"formats": list(EXPORT_FORMATS)} if "export" in record.operations else None,
         "access": dict(context_actions),
     }
+
+
+def child_metadata(
+    record: type[Record],
+    kind: str,
+    access: Mapping[str, str],
+    declared: Registry = registry,
+    *,
+    hidden: Collection[str] = (),
+    read_only: Collection[str] = (),
+) -> JSON:
+    """The notes or the attachments of a collection's records, as one principal may use them.
+
+    `access` is what he may do with the record itself. Who may update it (create it, where nobody updates it) may write
+    about it; `others` is what somebody else's are changed by.
+    """
+    child = declared.children[f"{record.service}.{kind}"]
+    update = "create" if "update" not in record.operations and "create" in record.operations else "update"
+    writes = access.get(update, "none")
+    actions = {"read": access.get("read", "none"), "create": writes, "update": writes, "delete": writes}
+    return {
+        "name": child.record_name,
+        "collection": child.collection,
+        "path": f"/v1/{record.collection}/{{id}}/{child.collection}",
+        "label": label(child.record_label),
+        "operations": sorted(child.operations),
+        "title": child.title_field,
+        "columns": [name for name in CHILD_COLUMNS[kind] if name not in hidden],
+        "fields": list(_fields(child, actions, hidden, read_only)),
+        "access": {**actions, "others": access.get("delete", "none")},
+    }
+
+
+def _fields(
+    record: type[Record], access: Mapping[str, str], hidden: Collection[str], read_only: Collection[str]
+) -> Iterator[JSON]:
+    filters, sorts, orders = filterable(record), sortable(record), orderable(record)
+    for name, field in record.declared().items():
+        if name not in hidden:
+            yield {
+                **field_metadata(name, field),
+                "writable": _writable(field, name in read_only, access),
+                "filters": list(field.operators),
+                "sort": name in orders,
+                "indexed": {"filter": name in filters, "sort": name in sorts},
+                "search": field.search,
+                "pii": field.pii,
+            }
 
 
 def custom_metadata(definition: JSON, guarded: bool, access: Mapping[str, str]) -> JSON:

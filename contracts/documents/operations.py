@@ -83,6 +83,7 @@ class Collection:
         parameters = [
             *p.shared("Limit", "After", "Count"),
             *(p.shared("Deleted") if "delete" in self.record.operations else []),
+            *(p.shared("AsOf") if "history" in self.record.operations else []),
             p.sort(self.record),
             *p.selection(self.record),
             *p.filters(self.record),
@@ -104,6 +105,8 @@ class Collection:
         }
         if "delete" in self.record.operations:
             body["deleted"] = p.SHARED["Deleted"]["schema"]
+        if "history" in self.record.operations:
+            body["as_of"] = p.SHARED["AsOf"]["schema"]
         body |= {parameter["name"]: parameter["schema"] for parameter in p.selection(self.record)}
         schema = {
             "type": "object",

@@ -80,7 +80,7 @@ SHARED: dict[str, JSON] = {
     "AsOf": {
         "name": "as_of",
         "in": "query",
-        "description": "The record as it was at this moment.",
+        "description": "As it was at this moment, for who may read it today.",
         "schema": f.Instant().json_schema(),
     },
     "IdempotencyKey": {

@@ -8,7 +8,7 @@ import jsonschema_rs
 import pytest
 
 from contracts import fields as f
-from contracts.documents.metadata import collection_metadata
+from contracts.documents.metadata import child_metadata, collection_metadata
 from contracts.documents.openapi import openapi
 from contracts.registry import registry
 
@@ -23,6 +23,28 @@ def test_the_metadata_of_every_collection_is_what_the_interface_promises(collect
     document = {"$ref": "#/components/schemas/CollectionMetadata", "components": COMPONENTS}
     found = collection_metadata(registry.collections[collection], {})
     assert list(jsonschema_rs.Draft202012Validator(document).iter_errors(found)) == []
+
+
+@pytest.mark.parametrize("kind", ["note", "attachment"])
+@pytest.mark.parametrize("collection", sorted(registry.collections))
+def test_so_is_that_of_its_notes_and_attachments(collection: str, kind: str) -> None:
+    document = {"$ref": "#/components/schemas/ChildMetadata", "components": COMPONENTS}
+    found = child_metadata(registry.collections[collection], kind, {"read": "all"})
+    assert list(jsonschema_rs.Draft202012Validator(document).iter_errors(found)) == []
+    assert set(found["columns"]) <= {field["name"] for field in found["fields"]}
+
+
+def test_who_may_update_a_record_may_write_notes_and_who_may_only_create_it_where_nobody_updates_it() -> None:
+    def writable(collection: str, **access: str) -> bool:
+        found = child_metadata(registry.collections[collection], "note", {"read": "all", **access})
+        (text,) = [field for field in found["fields"] if field["name"] == "text"]
+        return bool(text["writable"]["create"])
+
+    assert writable("orders", update="own") and not writable("orders", create="all")
+    assert "update" not in registry.collections["payments"].operations
+    assert writable("payments", create="all") and not writable("payments", update="all")
+    others = child_metadata(registry.collections["orders"], "note", {"read": "all", "update": "all", "delete": "own"})
+    assert others["access"]["others"] == "own"
 
 
 def test_every_declared_field_is_described_in_its_order() -> None:

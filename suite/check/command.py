@@ -9,7 +9,21 @@ from collections.abc import Callable, Sequence
 import orjson
 
 from contracts.values import is_uuid
-from suite.check import broker, delivery, effects, index, money, orders, repair, report, stock, tenants, versions, work
+from suite.check import (
+    broker,
+    delivery,
+    effects,
+    files,
+    index,
+    money,
+    orders,
+    repair,
+    report,
+    stock,
+    tenants,
+    versions,
+    work,
+)
 from suite.check.rules import PAUSES, Result, Rule, examine
 from suite.check.sources import Settings, Sources, Unreachable
 
@@ -24,6 +38,7 @@ RULES: tuple[Rule, ...] = (
     *work.rules,
     *versions.rules,
     *index.rules,
+    *files.rules,
     *tenants.rules,
 )
 

@@ -39,6 +39,10 @@ class Settings(Protocol):
     def management(self) -> str | None:
         """The address of the broker's management API, if there is one."""
 
+    @property
+    def blobs(self) -> str:
+        """Where files lie, or an empty text where nobody can say."""
+
     def database_url(self, service: str, role: str) -> str:
         """The address of a service's database for one of its roles."""
 
@@ -55,9 +59,14 @@ class Look:
     """All databases at (almost) one moment."""
 
     def __init__(
-        self, connections: dict[str, Connection], tenant: str | None, bus: str, management: str | None = None
+        self,
+        connections: dict[str, Connection],
+        tenant: str | None,
+        bus: str,
+        management: str | None = None,
+        files: str = "",
     ) -> None:
-        self._connections, self.tenant = connections, tenant
+        self._connections, self.tenant, self.files = connections, tenant, files
         self._bus, self._management = bus, management
 
     def rows(self, service: str, statement: str, **parameters: Any) -> list[Any]:
@@ -163,7 +172,8 @@ class Sources:
 
     def __init__(self, settings: Settings, tenant: str | None = None) -> None:
         registry.load()
-        self.tenant, self._bus, self._management = tenant, settings.bus, settings.management
+        self.tenant, self._files = tenant, settings.blobs
+        self._bus, self._management = settings.bus, settings.management
         self._engines: dict[str, Engine] = {
             service: make_engine(settings.database_url(service, "checker"), pool_size=1, name="guanxi check")
             for service in SERVICES
@@ -184,7 +194,7 @@ class Sources:
                 except DBAPIError as error:
                     raise Unreachable(_plainly(service, error)) from error
                 connections[service] = connection
-            yield Look(connections, self.tenant, self._bus, self._management)
+            yield Look(connections, self.tenant, self._bus, self._management, self._files)
 
     def close(self) -> None:
         for engine in self._engines.values():

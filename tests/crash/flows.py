@@ -5,6 +5,7 @@ A stage begins in a copy of the quiet state that the stage before it has left, a
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
 from typing import Any
 
@@ -307,6 +308,16 @@ def erase(world: World) -> None:
     assert world.find("sales", "SELECT name FROM opportunities WHERE tenant_id = %s") == "Tea for —"
 
 
+def file_attached(world: World) -> None:
+    """The edge has stored the file before it asks for its row."""
+    blob = world.house.blobs.of("customer", world.tenant).put(io.BytesIO(b"Signed in ink."))
+    sent = {"data": {"name": "contract.txt"}, "blob": {"key": blob.key, "size": blob.size}}
+    world.request("customer", "child.attach", {"record": "customer.account", "id": world.known["account"], **sent})
+    world.settle()
+    held = "SELECT count(*) FROM attachments AS a JOIN blob_holds AS h ON h.holder = 'attachment:' || a.id"
+    assert world.find("customer", f"{held} WHERE a.tenant_id = %s AND h.key = a.sha256") == 1
+
+
 @dataclass(frozen=True)
 class Flow:
     """Stages, of which the first `given` only lead up to what is examined. `furnished` false: in an empty tenant."""
@@ -344,6 +355,7 @@ FLOWS = (
         given=2,
     ),
     Flow("person erased", (belongings, erase), given=1),
+    Flow("file attached", (file_attached,)),
     Flow("reminder", (reminder,)),
     Flow("people told", (told,)),
     Flow("webhook disabled", (webhook_disabled,)),

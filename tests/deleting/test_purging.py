@@ -184,7 +184,7 @@ def test_the_check_is_content_with_what_was_purged_and_what_still_refers_to_it(h
 class Checked:
     """The test's databases as the check asks for them; without a broker."""
 
-    bus = ""
+    bus = blobs = ""
     management = None
 
     def __init__(self, databases: Any) -> None:

@@ -23,7 +23,7 @@ OVERLAYS = ("dev", "prod")
 WORKLOADS = ("Deployment", "Job", "CronJob")
 
 # Where the suite reads its environment. Names below a prefix are completed; elsewhere they are written in full.
-_PREFIXED = ("chassis/settings.py", "gateway/settings.py")
+_PREFIXED = ("chassis/settings.py", "chassis/s3.py", "gateway/settings.py")
 _IN_FULL = (
     "chassis/egress.py",
     "suite/configuration.py",

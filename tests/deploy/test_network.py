@@ -36,6 +36,16 @@ def test_a_pod_reaches_the_servers_that_it_was_told_of_and_no_others(workload: J
     assert ("to-broker-management" in reached) == ("GUANXI_BROKER_MANAGEMENT_URL" in given)
     assert ("to-mail" in reached) == ("GUANXI_SMTP_URL" in given)
     assert ("to-elasticsearch" in reached) == ("GUANXI_ELASTICSEARCH" in given)
+    assert ("to-blobs" in reached) == ("GUANXI_S3_ACCESS_KEY" in given)
+    # An address without a secret in it stands in the settings of all services.
+    told_of_settings = any(one["configMapRef"]["name"] == "guanxi-services" for one in container(workload)["envFrom"])
+    works = template(workload)["metadata"]["labels"]["app.kubernetes.io/component"] in (
+        "rpc",
+        "events",
+        "relay",
+        "jobs",
+    )
+    assert ("to-scanner" in reached) == (told_of_settings and works)
     assert ("to-webhooks" in reached) == name(workload).startswith("notify-")
 
 
@@ -51,6 +61,8 @@ def test_the_edges_lead_to_the_servers_own_ports() -> None:
         "to-database": {5432},
         "to-broker-management": {15671, 15672},
         "to-elasticsearch": {9200},
+        "to-blobs": {443, 9000},
+        "to-scanner": {3310},
         "to-mail": {25, 465, 587},
         "to-webhooks": {443, 8443},
     }

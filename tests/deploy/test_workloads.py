@@ -68,10 +68,11 @@ def test_every_pod_may_write_to_its_own_tmp_and_those_with_files_to_the_blobs(wo
     scratch, *shared = template(workload)["spec"]["volumes"]
     mounts = [{"name": scratch["name"], "mountPath": "/tmp"}]
     component = template(workload)["metadata"]["labels"]["app.kubernetes.io/component"]
-    if component in ("relay", "jobs", "http", "streams"):
+    if component in ("rpc", "relay", "jobs", "http", "streams", "check", "reconcile"):
         (claim,) = of_kind("PersistentVolumeClaim")
         assert shared == [{"name": "blobs", "persistentVolumeClaim": {"claimName": name(claim)}}]
-        mounts.append({"name": "blobs", "mountPath": "/blobs"})
+        looks_only = {"readOnly": True} if component in ("check", "reconcile") else {}
+        mounts.append({"name": "blobs", "mountPath": "/blobs", **looks_only})
     else:
         assert shared == []
     assert container(workload)["volumeMounts"] == mounts
@@ -169,7 +170,8 @@ def test_the_gateway_gets_no_secret_of_the_databases() -> None:
     for one in of_kind("Deployment"):
         if name(one).startswith("gateway"):
             secret = {each["name"] for each in container(one)["env"] if "valueFrom" in each}
-            assert secret == {"GUANXI_BUS", "GUANXI_CONTEXT_KEY"}
+            files = {"GUANXI_S3_ACCESS_KEY", "GUANXI_S3_SECRET_KEY"}
+            assert secret == {"GUANXI_BUS", "GUANXI_CONTEXT_KEY"} | files
 
 
 def test_every_file_of_manifests_can_be_read() -> None:

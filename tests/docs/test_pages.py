@@ -23,6 +23,7 @@ PAGES = sorted(path for one in FOLDERS for path in ROOT.glob(one))
 SETTINGS = (
     "chassis/egress.py",
     "chassis/settings.py",
+    "chassis/s3.py",
     "gateway/settings.py",
     "gateway/gunicorn_conf.py",
     "gateway/wsgi.py",

@@ -130,7 +130,7 @@ def test_a_bulk_job_killed_at_random_moments_changes_every_record_once(shop: Sho
         causes = {row[0] for row in work.sql("SELECT DISTINCT cause FROM changes WHERE version = 2")}
     assert [tuple(row) for row in versions] == [(2, "Tea", accounts)]
     assert [tuple(row) for row in changes] == [(1, accounts), (2, accounts)]
-    assert causes == {f"job:{run['id']}"}
+    assert causes == {f"job:{run['id']}:bulk-run"}
 
 
 def test_an_export_runs_in_a_process_of_its_own_and_leaves_its_file_in_the_blobs(shop: Shop, accounts: int) -> None:

@@ -36,7 +36,7 @@ def usd(amount: str) -> JSON:
 class Business:
     """One tenant's doings, through the services."""
 
-    bus = ""
+    bus = blobs = ""
     management = None
 
     def __init__(self, suite: Suite, databases: Databases) -> None:

@@ -130,6 +130,35 @@ def test_a_mask_hides_the_text_of_notes(world: World, admin: Api, account: JSON)
     assert_refused(api.send("POST", root(account), {"text": "x"}), 422, "field_read_only", "text")
 
 
+def test_metadata_tells_how_notes_and_attachments_are_drawn_and_who_may_what(world: World, admin: Api) -> None:
+    found = admin.get("/v1/metadata/accounts")
+    notes, files = found["notes"], found["attachments"]
+    assert notes["path"] == "/v1/accounts/{id}/notes"
+    kinds = {field["name"]: field["type"] for field in notes["fields"]}
+    assert (kinds["text"], kinds["pinned"], kinds["author_id"]) == ("text", "boolean", "ref")
+    assert files["upload"]["most_bytes"] == 25 * 1024**2 and "pdf" in files["upload"]["endings"]
+    (scan,) = [field for field in files["fields"] if field["name"] == "scan"]
+    assert [choice["value"] for choice in scan["choices"]] == ["pending", "clean", "rejected"]
+    grants = {"customer.account": {"read": "all", "update": "own"}}
+    masks = {"customer.note": {"hidden": ["text"]}, "customer.attachment": {"read_only": ["description"]}}
+    _, seller = world.person(admin, "seller", grants=grants, masks=masks)
+    found = seller.get("/v1/metadata/accounts")
+    assert found["notes"]["access"] == {
+        "read": "all",
+        "create": "own",
+        "update": "own",
+        "delete": "own",
+        "others": "none",
+    }
+    assert "text" not in {field["name"] for field in found["notes"]["fields"]}
+    description = next(one for one in found["attachments"]["fields"] if one["name"] == "description")
+    assert description["writable"] == {"create": False, "update": False}
+    everything = {one["collection"]: one for one in seller.get("/v1/metadata")["items"]}
+    assert everything["accounts"]["notes"] == {name: found["notes"][name] for name in ("path", "access")}
+    in_chinese = admin.send("GET", "/v1/metadata/accounts", headers={"Accept-Language": "zh"}).body
+    assert in_chinese["notes"]["label"]["text"] == "备注"
+
+
 def test_a_repeated_request_makes_one_note(admin: Api, account: JSON) -> None:
     first, second = (
         admin.send("POST", root(account), {"text": "Once."}, headers={"Idempotency-Key": "k-1"}) for _ in range(2)

@@ -7,7 +7,7 @@ import importlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
-from chassis import relay
+from chassis import blobs, relay
 from chassis.bus.handling import handle, handle_batch
 from chassis.bus.ports import BusUnavailable, Endpoint, Outcome, Outgoing
 from chassis.bus.wire import decode, encode
@@ -87,6 +87,7 @@ class House:
         registry.load()
         self.clock, self.signer, self.outside = clock, Signer(SECRET), outside
         self._databases = databases
+        self.blobs = blobs.connect(databases.files.as_uri())
         self.runtimes: dict[str, Runtime] = {}
         self.endpoints: dict[str, Endpoint] = {}
         for service in services:
@@ -100,6 +101,7 @@ class House:
         database = self._databases.open(service, self.clock)  # type: ignore[arg-type]
         database.clock = self.clock
         self.runtimes[service] = Runtime(definition, database, self.signer, self, self.clock)
+        self.runtimes[service].blobs = self.blobs
         self.endpoints[service] = self.runtimes[service].endpoint()
 
     def _send(self, smtp: Any, message: Any) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from urllib.parse import quote, unquote
 
 import orjson
 import pytest
 
+from chassis import files
 from tests.security.refusals import assert_refused
 from tests.security.shop import Shop
 from tests.security.world import World
@@ -47,6 +49,38 @@ def test_naughty_names_come_back_unchanged_or_are_refused(world: World, shop: Sh
         assert listed[record_id] == text and fed[record_id] == text
     for text in set(taken.values()):
         _assert_understood(shop, text, {record_id for record_id, name in taken.items() if name == text})
+
+
+@pytest.mark.timeout(600)
+def test_naughty_notes_come_back_unchanged_and_naughty_file_names_harmless(
+    world: World, shop: Shop, strings: list[str]
+) -> None:
+    """A name may lose what misleads, and nothing of a name ever becomes another header or another folder."""
+    root = f"/v1/accounts/{shop.api.post('/v1/accounts', {'name': 'Naughty'})['id']}"
+    notes, names = {}, {}
+    for text in strings:
+        answer = shop.api.send("POST", f"{root}/notes", {"text": text})
+        if answer.status == 201:
+            notes[answer.body["id"]] = text
+        else:
+            assert_refused(answer, 422, "invalid", "text")
+            assert not text.strip() or any(ord(letter) < 32 or ord(letter) == 127 for letter in text)
+        query = f"name={quote(text + '.txt', safe='')}"
+        kind = {"Content-Type": "text/plain"}
+        answer = shop.api.send("POST", f"{root}/attachments", raw=b"harmless", headers=kind, query=query)
+        assert answer.status == 201, (text, str(answer))
+        names[answer.body["id"]] = answer.body["name"]
+    assert len(notes) > 480
+    world.settle()
+    assert world.suite.dead() == []
+    assert {item["id"]: item["text"] for item in shop.api.all(f"{root}/notes")} == notes
+    for child, name in names.items():
+        assert name == files.clean_name(name) and name.endswith(".txt") and not set(name) & set('/\\<>:"|?*\r\n\0')
+        answer = shop.api.send("GET", f"{root}/attachments/{child}/content")
+        assert answer.text == "harmless"
+        given = answer.headers["Content-Disposition"]
+        assert given.startswith("attachment; ") and given.isascii() and given.isprintable()
+        assert unquote(given.partition("filename*=UTF-8''")[2]) == name
 
 
 CREATED = "customer.account.created"

@@ -8,6 +8,7 @@ from chassis.bus.ports import BusUnavailable
 from chassis.bus.rabbit import link
 from chassis.bus.tests.support import Site
 from chassis.bus.transport import connect
+from chassis.environment import SettingsError
 
 NOBODY = "amqp://guanxi:x@127.0.0.1:1/guanxi"
 
@@ -67,7 +68,7 @@ def test_a_bus_is_one_address_or_several_of_brokers(monkeypatch, address, right)
     if right:
         assert settings.from_environment().bus == address
     else:
-        with pytest.raises(settings.SettingsError, match="GUANXI_BUS"):
+        with pytest.raises(SettingsError, match="GUANXI_BUS"):
             settings.from_environment()
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from chassis import blobs, files
+from chassis import blobs, files, scanning
 from chassis.errors import conflict, invalid, unavailable
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def name_is_clean(entity: Any, work: Work) -> None:
 
 def judged(work: Work, name: str, blob: JSON) -> str:
     """The type of a stored file by its own first bytes. Raises Problem 415 `file_type_refused`."""
-    with _space(work).open(blob["key"]) as file:
+    with _space(work).open(blob["key"], 0, files.HEAD) as file:
         return files.type_of(files.clean_name(name), file.read(files.HEAD))
 
 
@@ -38,6 +38,7 @@ def attach(work: Work, store: Store[Any], data: JSON, blob: JSON, content_type: 
     store.refuse_masked(work, data)
     entity = store.prepare(work, store.load(data))
     entity.content_type, entity.size, entity.sha256 = content_type, blob["size"], blob["key"]
+    entity.scan = scanning.PENDING if work.service.scanner else None
     # Two at once must not each find room for itself alone.
     work.sql("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"quota:{work.tenant}",))
     refuse_above_quota(work, entity.size)
@@ -55,6 +56,14 @@ def refuse_above_quota(work: Work, size: int) -> None:
     ).scalar_one()
     if used + size > quota:
         raise conflict("quota_exceeded", f"All attachments together may have at most {quota} bytes here.", used=used)
+
+
+def refuse_unclean(work: Work, scan: str | None) -> None:
+    """Raises 409 for a content that may not be served: `file_rejected` by the scanner, or `file_not_scanned` yet."""
+    if scan == scanning.REJECTED:
+        raise conflict("file_rejected", "The virus scanner has rejected this file.")
+    if scan != scanning.CLEAN and (scan is not None or work.service.scanner):
+        raise conflict("file_not_scanned", "The virus scanner has not looked at this file yet.")
 
 
 def _space(work: Work) -> blobs.Blobs:

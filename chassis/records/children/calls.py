@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from chassis.errors import not_found
-from chassis.records import lists, reading
+from chassis.records import history, lists, past, reading
 from chassis.records.children import Children, attachments
 from contracts.values import is_uuid
 
@@ -32,7 +32,7 @@ def _answer(work: Work, store: Children, entity: Any, status: int = 200, **more:
 
 def _list(work: Work, runtime: Any, params: JSON) -> JSON:
     store, query = _of(work, runtime, params), params.get("query") or {}
-    body = lists.page(work, store, query)
+    body = past.page(work, store, query) if query.get("as_of") else lists.page(work, store, query)
     body["items"] = reading.shape(work, store, body["items"], query)
     return {"status": 200, "body": body}
 
@@ -50,7 +50,7 @@ def _get(work: Work, runtime: Any, params: JSON) -> JSON:
 
 def _history(work: Work, runtime: Any, params: JSON) -> JSON:
     store = _of(work, runtime, params)
-    return {"status": 200, "body": reading.history(work, store, {**params, "id": params["child"]})}
+    return {"status": 200, "body": history.history(work, store, {**params, "id": params["child"]})}
 
 
 def _create(work: Work, runtime: Any, params: JSON) -> JSON:
@@ -94,7 +94,11 @@ def _attach(work: Work, runtime: Any, params: JSON) -> JSON:
 def _content(work: Work, runtime: Any, params: JSON) -> JSON:
     """What the gateway needs to send the file: `{sha256, size, name, content_type}`."""
     params = {**params, "kind": "attachment"}
-    document = _of(work, runtime, params).get(work, params["child"])
+    store = _of(work, runtime, params)
+    document = store.get(work, params["child"])
+    # What is served does not depend on which fields a role is shown.
+    entity = store.find(work, params["child"])
+    attachments.refuse_unclean(work, entity and entity.scan)
     names = ("sha256", "size", "name", "content_type")
     return {"status": 200, "body": {name: document.get(name) for name in names}}
 

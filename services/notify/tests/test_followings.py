@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
 
+from chassis.context import EVERYTHING
 from chassis.errors import Problem
 from chassis.ids import new_id
 from services.notify.followings import follow_records
@@ -38,6 +41,37 @@ def test_a_follower_is_told_once_of_what_another_changes(suite, nancy):
     assert told(suite) == ["Account Alfreds: changed Phone, Address"]
     suite.update("customer.account", account["id"], {"phone": "030-2"}, context=nancy)
     assert len(told(suite)) == 1, "he knows what he did himself"
+
+
+def test_a_follower_is_told_of_a_new_note_and_a_new_file_of_others(suite, nancy):
+    account = suite.create("customer.account", {"name": "Alfreds"})
+    suite.settle()
+    suite.create("notify.following", {"about": f"account/{account['id']}"}, context=nancy)
+    about = {"record": "customer.account", "id": account["id"]}
+    text = "Prefers the phone. " * 20
+    note = suite.call("customer", "child.create", {**about, "kind": "note", "data": {"text": text}})
+    blob = suite.blobs.of("customer", suite.tenant).put(io.BytesIO(b"signed"))
+    sent = {"data": {"name": "报价.txt"}, "blob": {"key": blob.key, "size": blob.size}}
+    suite.call("customer", "child.attach", {**about, **sent})
+    first, second = told(suite)
+    assert first.startswith("Note Prefers the phone. Prefers") and first.endswith("…: created")
+    assert second == "Attachment 报价.txt: created"
+    suite.call("customer", "child.update", {**about, "kind": "note", "child": note["id"], "patch": {"pinned": True}})
+    assert told(suite)[2:] == [first.replace("created", "changed Pinned")]
+    mine = {"kind": "note", "data": {"text": "mine"}}
+    suite.call("customer", "child.create", {**about, **mine}, context=nancy)
+    assert len(told(suite)) == 3, "he knows what he wrote himself"
+    assert {one["about"] for one in suite.list("notify.notification")} == {f"account/{account['id']}"}
+
+
+def test_who_does_not_see_the_text_of_notes_is_told_without_it(suite, nancy):
+    account = suite.create("customer.account", {"name": "Alfreds"})
+    suite.settle()
+    suite.create("notify.following", {"about": f"account/{account['id']}"}, context=nancy)
+    suite.context(user_id=nancy.user_id, grants=EVERYTHING, masks={"customer.note": {"hidden": ["text"]}})
+    about = {"record": "customer.account", "id": account["id"], "kind": "note"}
+    suite.call("customer", "child.create", {**about, "data": {"text": "Secret."}})
+    assert told(suite) == ["Note : created"]
 
 
 def test_who_may_not_see_it_any_more_is_not_told(suite, nancy):

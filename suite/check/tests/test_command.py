@@ -37,7 +37,7 @@ def said(monkeypatch: pytest.MonkeyPatch) -> Said:
 class Elsewhere:
     """Settings whose one service cannot be reached."""
 
-    bus = ""
+    bus = blobs = ""
     management = None
 
     def __init__(self, world: World, service: str) -> None:

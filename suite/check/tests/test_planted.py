@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from suite.check import broker, delivery, effects, index, money, orders, stock, tenants, versions, work
+from suite.check import broker, delivery, effects, files, index, money, orders, stock, tenants, versions, work
 from suite.check.command import RULES
 from suite.check.rules import Rule, examine
 from suite.check.sources import Sources
@@ -62,6 +62,8 @@ PLANTED: dict[Rule, tuple[str, ...]] = {
     versions.rows_are_the_latest: ("sales", "UPDATE orders SET version = version + 1"),
     index.documents: ("search", "DELETE FROM documents WHERE record = 'customer.account'"),
     index.words: ("search", "UPDATE documents SET deleted = true WHERE record = 'customer.account'"),
+    files.attachments_hold: ("customer", "DELETE FROM blob_holds"),
+    files.files_are_there: ("customer", "UPDATE blob_holds SET key = repeat('0', 64)"),
     tenants.protected: ("sales", "ALTER TABLE payments NO FORCE ROW LEVEL SECURITY"),
     tenants.foreign_keys: (
         "sales",

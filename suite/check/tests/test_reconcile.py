@@ -21,7 +21,7 @@ from suite.check.tests.world import Business, violations
 class Installation:
     """A business at work, whose databases can be set back."""
 
-    bus = ""
+    bus = blobs = ""
     management = None
 
     def __init__(self, server: str) -> None:

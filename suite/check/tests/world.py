@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 from collections.abc import Sequence
 from typing import Any
@@ -116,6 +117,9 @@ def populate(suite: Suite) -> tuple[Business, Business]:
     suite.run("marketing.lead", lead, "convert", {})
     gone = suite.create("customer.account", {"name": "Gone for good", "external_ids": {"old": "7"}})["id"]
     suite.call("customer", "record.delete", {"record": "customer.account", "id": gone})
+    contract = suite.blobs.of("customer", one.tenant).put(io.BytesIO(b"signed"))
+    about = {"record": "customer.account", "id": one.account, "data": {"name": "contract.txt"}}
+    suite.call("customer", "child.attach", {**about, "blob": {"key": contract.key, "size": contract.size}})
     suite.create("inventory.supplier", {"name": "Exotic Liquids"})
     suite.settle()
     return one, small
@@ -130,6 +134,10 @@ class World:
 
     bus = ""
     management = None
+
+    @property
+    def blobs(self) -> str:
+        return self._databases.files.as_uri()
 
     def database_url(self, service: str, role: str) -> str:
         url = make_url(self._databases.url(service, role))
