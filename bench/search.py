@@ -24,8 +24,9 @@ from bench.search_set import DRAW, GOALS, Question, ceiling, questions
 from chassis.bus.wire import encode
 from chassis.ids import derived_id, new_id
 from chassis.testing import Databases, Suite, prepare_templates
-from services.search import equipment, keeping
+from services.search import equipment
 from services.search.elastic_cluster import Cluster
+from services.search.keeping import Keeper
 from services.search.postgres import PostgresIndex
 from suite.servers.elasticsearch import Elasticsearch
 from suite.servers.postgres import Postgres
@@ -104,7 +105,7 @@ def suite_of(backends: Sequence[str]) -> Iterator[Suite]:
             stack.callback(node.remove)
             node.start()
             runtime = suite.runtime("search")
-            keeping.make_missing(runtime, equipment.use(runtime, Cluster(node.url, "bench", patience=60)))
+            Keeper(runtime, equipment.use(runtime, Cluster(node.url, "bench", patience=60))).make_missing(seen=0)
         yield suite
 
 

@@ -84,12 +84,13 @@ def _search(runtime: Any, gauge: Callable[..., Gauge]) -> None:
         row = connection.exec_driver_sql(
             "SELECT (SELECT coalesce(extract(epoch FROM now() - min(waiting_since)), 0) FROM positions) AS lag,"
             " coalesce(sum(drifted), 0) AS drifted, coalesce(sum(repaired), 0) AS repaired,"
-            " coalesce(sum(unknown), 0) AS unknown,"
+            " coalesce(sum(unknown), 0) AS unknown, coalesce(sum(differing), 0) AS differing,"
             " coalesce(extract(epoch FROM now() - min(swept_at)), 0) AS swept,"
             " (SELECT count(*) FROM behind) AS behind, (SELECT count(refused) FROM behind) AS refused FROM sweeps"
         ).one()
     gauge("guanxi_search_lag_seconds", "Age of the oldest event that is not in the index").set(float(row.lag))
-    gauge("guanxi_search_drifted", "Documents that had drifted from their databases").set(float(row.drifted))
+    gauge("guanxi_search_differences", "What the last comparisons found different").set(float(row.differing))
+    gauge("guanxi_search_drifted", "Documents that had drifted").set(float(row.drifted))
     gauge("guanxi_search_repaired", "Those of them that were put right").set(float(row.repaired))
     gauge("guanxi_search_unknown", "Differences that the event log does not explain").set(float(row.unknown))
     gauge("guanxi_search_behind", "Documents that Elasticsearch lacks").set(row.behind)

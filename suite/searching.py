@@ -19,14 +19,19 @@ from suite.commands import known, show, told
 
 JSON = dict[str, Any]
 POLL = 0.5
+COUNTS = ("looked", "compared", "behind", "unknown", "drifted", "repaired")
+"""Records that live, documents of which Elasticsearch was asked, those that it lacks; and what sweeps found."""
 
 _STATUS = (
     "SELECT p.tenant_id AS tenant, q.position, p.event_at AS indexed_at, q.waiting_since, q.checked_at,"
-    " s.records, s.swept_at, s.looked, s.unknown, s.drifted, s.repaired FROM progress AS p"
+    " s.records, s.swept_at, s.looked, s.unknown, s.drifted, s.repaired, s.compared, b.behind FROM progress AS p"
     " LEFT JOIN positions AS q USING (tenant_id) LEFT JOIN LATERAL (SELECT count(*) AS records,"
-    "  CASE WHEN bool_and(swept_at IS NOT NULL) THEN min(swept_at) END AS swept_at, sum(looked) AS looked,"
+    "  CASE WHEN bool_and(swept_at IS NOT NULL) THEN min(swept_at) END AS swept_at,"
+    "  sum(looked) FILTER (WHERE against = 'databases') AS looked,"
+    "  sum(looked) FILTER (WHERE against = 'elasticsearch') AS compared,"
     "  sum(unknown) AS unknown, sum(drifted) AS drifted, sum(repaired) AS repaired"
     "  FROM sweeps WHERE sweeps.tenant_id = p.tenant_id) AS s ON true"
+    " LEFT JOIN LATERAL (SELECT count(*) AS behind FROM behind WHERE behind.tenant_id = p.tenant_id) AS b ON true"
     " WHERE %(tenant)s::uuid IS NULL OR p.tenant_id = %(tenant)s::uuid ORDER BY 1"
 )
 _ASK = (
@@ -80,10 +85,10 @@ def add_to(main: click.Group, settings: Callable[[], Any]) -> None:
             now = one.clock.now()
             found = [_told(row, now) for row in _rows(one, _STATUS, tenant=tenant)]
             rebuild = _rebuild(one)
-        columns = ("tenant", "position", "lag", "indexed_at", "swept_at", "looked", "unknown", "drifted", "repaired")
+        columns = ("tenant", "position", "lag", "indexed_at", "swept_at", *COUNTS)
         show(found, columns, as_json, "Nothing is indexed.")
         if rebuild is not None and not as_json:
-            click.echo(f"rebuild: {rebuild.state}, {rebuild.position} of {rebuild.until} events")
+            click.echo(f"rebuild: {_progress(rebuild)}")
 
     @search.command("sweep")
     @_tenant
@@ -126,7 +131,7 @@ def add_to(main: click.Group, settings: Callable[[], Any]) -> None:
     def rebuild(cancel: bool, wait: bool) -> None:
         """Make every document anew from the event log, while the index answers and takes in.
 
-        Needed after a release that changed what is searched; harmless at any time. An interrupted one goes on.
+        It begins by itself after a release that searches otherwise; harmless at any time. An interrupted one goes on.
 
         \b
         Examples:
@@ -146,7 +151,7 @@ def add_to(main: click.Group, settings: Callable[[], Any]) -> None:
             done = _until(
                 lambda: _rebuild(one),
                 lambda row: row.state in ("done", "cancelled"),
-                lambda row: f"{row.state}, {row.position} of {row.until} events",
+                _progress,
             )
         click.echo(f"The rebuild is {done.state}: {done.position} of {done.until} events.")
 
@@ -159,8 +164,16 @@ def _rows(runtime: Any, statement: str, **values: Any) -> list[Any]:
 def _rebuild(runtime: Any) -> Any:
     from chassis.operators import ZERO
 
-    found = _rows(runtime, "SELECT state, position, until FROM rebuilds WHERE tenant_id = %(whole)s", whole=ZERO)
+    found = _rows(runtime, "SELECT * FROM rebuilds WHERE tenant_id = %(whole)s", whole=ZERO)
     return found[0] if found else None
+
+
+def _progress(row: Any) -> str:
+    """`reading, 2000 of 5000 events`; where there is an Elasticsearch, how much of it is whole after that."""
+    told = f"{row.state}, {row.position} of {row.until} events"
+    if row.state != "filling":
+        return told
+    return f"{told}, {row.compared} of {row.to_compare} records of tenants are whole in the new indices"
 
 
 def _told(row: Any, now: dt.datetime) -> JSON:
@@ -174,7 +187,7 @@ def _told(row: Any, now: dt.datetime) -> JSON:
         "indexed_at": instant(row.indexed_at),
         "checked_at": None if row.checked_at is None else instant(row.checked_at),
         "swept_at": None if row.swept_at is None else instant(row.swept_at),
-        **{name: int(getattr(row, name) or 0) for name in ("looked", "unknown", "drifted", "repaired")},
+        **{name: int(getattr(row, name) or 0) for name in COUNTS},
     }
 
 

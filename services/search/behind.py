@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy.engine import Connection
 
 from chassis.database import Work
+from chassis.operators import ZERO
 from services.search.index import Key
 from services.search.mapping import Document
 
@@ -19,12 +20,14 @@ NOTE = (
     " ON CONFLICT (tenant_id, record, id) DO UPDATE SET version = greatest(behind.version, excluded.version),"
     "  refused = excluded.refused, forced = behind.forced OR excluded.forced, noted_at = now()"
 )
+# In portions: one statement over a million documents would take longer than any may.
 NOTE_ALL = (
-    "INSERT INTO behind (tenant_id, record, id, version)"
-    " SELECT tenant_id, record, id, version FROM documents WHERE tenant_id = %(tenant)s"
-    "  AND split_part(record, '.', 1) = ANY(%(families)s::text[])"
-    " ON CONFLICT (tenant_id, record, id) DO UPDATE SET version = greatest(behind.version, excluded.version),"
-    "  refused = NULL"
+    "WITH next AS (SELECT record, id, version FROM documents WHERE tenant_id = %(tenant)s"
+    "  AND (record, id) > (%(record)s, %(id)s::uuid) AND split_part(record, '.', 1) = ANY(%(families)s::text[])"
+    "  ORDER BY record, id LIMIT %(limit)s), noted AS (INSERT INTO behind (tenant_id, record, id, version)"
+    "  SELECT %(tenant)s, * FROM next ON CONFLICT (tenant_id, record, id) DO UPDATE"
+    "  SET version = greatest(behind.version, excluded.version), refused = NULL)"
+    " SELECT record, id FROM next ORDER BY record DESC, id DESC LIMIT 1"
 )
 # Refused ones are tried again too, but only behind all others, and each at most once a minute.
 NEXT = (
@@ -44,8 +47,16 @@ LOOK_SECONDS = 1.0
 Versions = dict[Key, int]
 
 
+class Lack(NamedTuple):
+    """What is lacking of a document that nobody has at hand."""
+
+    record: str
+    id: str
+    version: int
+
+
 def note(
-    work: Work, documents: Collection[Document], refused: dict[Key, str] | None = None, *, forced: bool = False
+    work: Work, documents: Collection[Document | Lack], refused: dict[Key, str] | None = None, *, forced: bool = False
 ) -> None:
     """These documents are not in Elasticsearch in their versions.
 
@@ -59,9 +70,11 @@ def note(
         work.sql(NOTE, {"tenant": work.tenant, "forced": forced, **parameters})
 
 
-def note_all(work: Work, families: Sequence[str]) -> None:
-    """Everything that the tenant has in these families must be written again."""
-    work.sql(NOTE_ALL, {"tenant": work.tenant, "families": list(families)})
+def note_all(work: Work, families: Sequence[str], after: Key = ("", ZERO), limit: int = 20_000) -> Key | None:
+    """The next documents of the tenant in these families must be written again. Returns the last of them."""
+    more = {"families": list(families), "record": after[0], "id": after[1], "limit": limit}
+    row = work.sql(NOTE_ALL, {"tenant": work.tenant, **more}).first()
+    return (row.record, row.id) if row else None
 
 
 def following(work: Work, limit: int) -> Versions:

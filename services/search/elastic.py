@@ -56,6 +56,10 @@ class ElasticIndex:
             behind.note(work, documents, forced=True)
         self._glance.tell(tenant)
 
+    def tell(self, tenant: str) -> None:
+        """This process knows at once that something of the tenant is noted as lacking."""
+        self._glance.tell(tenant)
+
     def _keep(self, tenant: str, documents: list[Document], write: Callable[[Work], None]) -> None:
         targets, lacking, refused = self._send(tenant, documents)
         with self._runtime.database.work(self._runtime.principal(tenant, "index")) as work:
@@ -122,12 +126,13 @@ class ElasticIndex:
         return {key: one["_version"] for key, one in zip(ids, found, strict=True) if one.get("found")}
 
     def forget(self, tenant: str, ids: Sequence[Key], name: str) -> None:
-        """Take these out of one index without a stone, so that any version may be written next. Raises Away."""
+        """Take these out of one index without a stone, so that soon any version may be written. Raises Away.
+
+        Elasticsearch forgets a version that was deleted with a refresh some tenths of a second later (`gc_deletes`).
+        """
         if ids:
             target = {"_index": name, "routing": tenant}
             self.cluster.bulk(dumps({"delete": {**target, "_id": key_in(tenant, record, id)}}) for record, id in ids)
-            # Elasticsearch forgets the version of what was deleted with the next refresh (`gc_deletes`).
-            self.generations.refresh([name])
 
     def find(self, tenant: str, asked: Asked) -> Found:
         found = self._ask(tenant, asked, lambda: found_by_words(tenant, asked, self._custom(tenant, asked.visible)))

@@ -130,20 +130,30 @@ class Cluster:
         return found
 
     def bulk(self, lines: Iterable[bytes]) -> list[JSON]:
-        """What became of each action, in order: `{index: {status, error?}}`. `lines` are actions and their sources."""
+        """What became of each action, in order: `{index: {status, error?}}`. `lines` are actions and their sources.
+
+        Raises Away, also where a shard is not there: each request would wait for it anew.
+        """
         payload = b"\n".join(lines) + b"\n"
-        with bulk_seconds.time():
-            answer = self.circuit.call(
-                lambda: (
-                    self._client.options(request_timeout=max(BULK_SECONDS, self.patience))
-                    .perform_request("POST", "/_bulk", params={"filter_path": KEPT}, headers=NDJSON, body=payload)
-                    .body
-                )
+
+        def ask() -> list[JSON]:
+            items: list[JSON] = (
+                self._client.options(request_timeout=max(BULK_SECONDS, self.patience))
+                .perform_request("POST", "/_bulk", params=BULK, headers=NDJSON, body=payload)
+                .body["items"]
             )
-        return list(answer["items"])
+            for item in items:
+                (done,) = item.values()
+                if done["status"] == UNAVAILABLE:
+                    raise TransportError(f"{done['error']['type']}: {done['error']['reason']}")
+            return items
+
+        with bulk_seconds.time():
+            return self.circuit.call(ask)
 
 
-KEPT = "items.*.status,items.*.error.type,items.*.error.reason"
+UNAVAILABLE = 503
+BULK = {"filter_path": "items.*.status,items.*.error.type,items.*.error.reason", "timeout": "2s"}
 
 
 @lru_cache(maxsize=4)

@@ -5,6 +5,7 @@ All text is taken apart in Python (`mapping.py`), so the fields are plain keywor
 - `w1` … `w10`: the words of that weight; `b1` … `b10`: their first letters, so that a question of one to three letters
   reads one list and does not gather thousands of words;
 - `seen`: `field|weight|word`, asked instead of the above where fields are hidden from whoever asks;
+- `bucket`, `part`, `low` and `high`: how the sweep compares many at once (`elastic_digest.py`);
 - `facets.<field>`; `owner`, `team`, `record`, `tenant` for what may be seen; `changed` in microseconds, `id` for order.
 """
 
@@ -14,17 +15,17 @@ import datetime as dt
 from functools import cache
 from typing import Any
 
+from services.search.elastic_digest import told_by
 from services.search.mapping import BACK, SOUND, Document, searchables
 
 JSON = dict[str, Any]
 
-SHAPE = 2
-"""Raised when documents must be written anew; an index of another shape is rebuilt before it is asked."""
 BEGINNING = 3
 LAST_DIGITS = 4
 WHOLE = "=" + SOUND
 WORD: JSON = {"type": "keyword", "doc_values": False}
 VALUE: JSON = {"type": "keyword"}
+COUNTED: JSON = {"type": "long", "index": False}
 KEPT = ("record", "id", "owner", "changed", "data")
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 MICROSECOND = dt.timedelta(microseconds=1)
@@ -64,7 +65,6 @@ def index_body(family: str) -> JSON:
 def mapping(family: str) -> JSON:
     facets = {field for one in searchables().values() if family_of(one.record) == family for field in one.facets}
     return {
-        "_meta": {"shape": SHAPE},
         "_routing": {"required": True},
         "_source": {"includes": [*KEPT, "data.*"]},
         "dynamic": False,
@@ -76,6 +76,10 @@ def mapping(family: str) -> JSON:
             "team": WORD,
             "gone": {"type": "boolean"},
             "changed": {"type": "long"},
+            "bucket": VALUE,
+            "part": VALUE,
+            "low": COUNTED,
+            "high": COUNTED,
             "seen": WORD,
             **{f"{kind}{weight}": WORD for weight in weights() for kind in "wb"},
             "facets": {"properties": dict.fromkeys(sorted(facets), VALUE)},
@@ -99,6 +103,7 @@ def source_of(tenant: str, document: Document) -> JSON:
         "team": document.team_id,
         "gone": document.deleted,
         "changed": micros(document.changed_at),
+        **told_by(document.id, document.version, document.deleted),
     }
     if document.deleted:
         return source

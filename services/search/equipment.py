@@ -8,8 +8,10 @@ from weakref import WeakKeyDictionary
 if TYPE_CHECKING:
     from services.search.elastic import ElasticIndex
     from services.search.elastic_cluster import Cluster
+    from services.search.keeping import Keeper
 
 _indices: WeakKeyDictionary[Any, ElasticIndex] = WeakKeyDictionary()
+_keepers: WeakKeyDictionary[Any, Keeper] = WeakKeyDictionary()
 
 
 def elastic_of(runtime: Any) -> ElasticIndex | None:
@@ -37,13 +39,31 @@ def answers(runtime: Any) -> bool | None:
     return None if index is None else not index.cluster.circuit.broken
 
 
+def comparable(runtime: Any) -> bool | None:
+    """Whether Elasticsearch can be compared: it answers, and its documents are of the form that is made here."""
+    if not answers(runtime):
+        return answers(runtime)
+    from elasticsearch import ApiError
+
+    from services.search.elastic_cluster import Away
+    from services.search.form import form
+
+    try:
+        asked = elastic_of(runtime).generations.asked()
+        return {one.form for several in asked.values() for one in several} == {form()}
+    except (Away, ApiError):
+        return False
+
+
 def tend(runtime: Any) -> None:
     """The leader's turn, every second."""
     index = elastic_of(runtime)
     if index is not None:
-        from services.search.keeping import look_after
+        from services.search.keeping import Keeper
 
-        look_after(runtime, index)
+        if runtime not in _keepers:
+            _keepers[runtime] = Keeper(runtime, index)
+        _keepers[runtime].tend()
 
 
 def measured(runtime: Any) -> bytes:

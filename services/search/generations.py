@@ -1,13 +1,15 @@
 """Generations of the indices in Elasticsearch: each family is asked by an alias, behind which a whole index can change.
 
-`<prefix>-customer` is the alias that is asked, `<prefix>-customer-000002` an index. While an index is being filled it
-has the alias `<prefix>-customer-filling`; every writer writes to all indices that have one of the two aliases. Who
-makes a generation does so under `alone`, and every writer looks at the aliases once more under `beside` before it
-commits: so a document is either written to the new index or committed before that index was made.
+`<prefix>-customer` is the alias that is asked, `<prefix>-customer-1b2f60c4-000002` an index of documents of that form
+(`form.py`). While an index is being filled it has the alias `<prefix>-customer-filling`; every writer writes to all
+indices that have one of the two aliases. Who makes a generation does so under `alone`, and every writer looks at the
+aliases once more under `beside` before it commits: so a document is either written to the new index or committed before
+that index was made.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +17,8 @@ from elasticsearch import ApiError
 
 from chassis.database import Work
 from services.search.elastic_cluster import Cluster
-from services.search.elastic_documents import SHAPE, families, index_body, mapping
+from services.search.elastic_documents import families, index_body
+from services.search.form import form
 
 JSON = dict[str, Any]
 FILLING = "filling"
@@ -25,15 +28,13 @@ LOCK = "hashtext('guanxi search generations')"
 
 @dataclass(frozen=True)
 class Generation:
-    """One index: whether it is asked, or still being filled; documents with their stones, and bytes on disk."""
+    """One index: whether it is asked, or still being filled; and the form of its documents."""
 
     name: str
     family: str
     current: bool
     filling: bool
-    shape: int
-    documents: int = 0
-    bytes: int = 0
+    form: str
 
 
 Targets = dict[str, tuple[str, ...]]
@@ -72,6 +73,24 @@ class Generations:
             raise
         return {name: set(one["aliases"]) for name, one in found.items()}
 
+    def _named(self, name: str) -> re.Match[str] | None:
+        """The parts of the name of an index of ours; the first release wrote no form into it."""
+        return re.fullmatch(
+            rf"{re.escape(self._cluster.prefix)}-({'|'.join(families())})(?:-([0-9a-f]{{8}}))?-(\d{{6}})", name
+        )
+
+    def being_filled(self) -> dict[str, str]:
+        """The newest index of each family that is not asked yet."""
+        return {one.family: one.name for one in self.list() if one.filling}
+
+    def asked(self) -> dict[str, list[Generation]]:
+        """The indices that are asked, by family; where there are two, both were made at once, and one is too many."""
+        found: dict[str, list[Generation]] = {}
+        for one in self.list():
+            if one.current:
+                found.setdefault(one.family, []).append(one)
+        return found
+
     def targets(self) -> Targets:
         found = self.aliases()
         return {
@@ -86,15 +105,19 @@ class Generations:
         there = {alias for own in self.aliases().values() for alias in own}
         return [family for family in families() if self.alias(family) not in there]
 
-    def create(self, family: str) -> str:
-        """A new empty index, which from now on gets every write and is not asked yet. Returns its name."""
-        numbers = [
-            int(name.rsplit("-", 1)[1]) for name in self.aliases() if name.rsplit("-", 1)[0] == self.alias(family)
-        ]
-        name = f"{self.alias(family)}-{max(numbers, default=0) + 1:06}"
-        body = {**index_body(family), "aliases": {self._filling(family): {}}}
-        self._cluster.ask("PUT", f"/{name}", body, seconds=ADMIN_SECONDS, wait_for_active_shards="1")
+    def create(self, family: str, *, asked: bool = False) -> str:
+        """A new empty index, which is asked and written to at once where `asked`. Returns its name."""
+        names = [match for name in self.aliases() if (match := self._named(name)) and match[1] == family]
+        name = f"{self.alias(family)}-{form()}-{max((int(one[3]) for one in names), default=0) + 1:06}"
+        body = {**index_body(family), **({"aliases": {self.alias(family): {}}} if asked else {})}
+        # On a full disk an index is made and its shard is not: nobody waits for that here.
+        self._cluster.ask("PUT", f"/{name}", body, seconds=ADMIN_SECONDS, wait_for_active_shards="1", timeout="2s")
         return name
+
+    def fill(self, names: dict[str, str]) -> None:
+        """Every writer writes to these indices, by family, from now on."""
+        actions = [{"add": {"index": name, "alias": self._filling(family)}} for family, name in names.items()]
+        self._cluster.ask("POST", "/_aliases", {"actions": actions}, seconds=ADMIN_SECONDS)
 
     def switch(self, chosen: dict[str, str]) -> list[str]:
         """Ask these indices from now on, all at one instant. Returns those that were asked before; they are kept.
@@ -126,47 +149,14 @@ class Generations:
                 raise
 
     def list(self) -> list[Generation]:
-        """Every index of this installation, also those that nothing points to any more."""
-        found = self.aliases()
-        if not found:
-            return []
-        names = ",".join(sorted(found))
-        shapes = self._cluster.ask("GET", f"/{names}/_mapping", seconds=ADMIN_SECONDS)
-        sizes = self._cluster.ask("GET", f"/{names}/_stats/docs,store", seconds=ADMIN_SECONDS)["indices"]
-        generations = []
-        for name, own in sorted(found.items()):
-            alias = name.rsplit("-", 1)[0]
-            family = alias.removeprefix(f"{self._cluster.prefix}-")
-            primaries = sizes.get(name, {}).get("primaries", {})
-            generations.append(
-                Generation(
-                    name=name,
-                    family=family,
-                    current=alias in own,
-                    filling=f"{alias}-{FILLING}" in own,
-                    shape=shapes[name]["mappings"].get("_meta", {}).get("shape", 0),
-                    documents=primaries.get("docs", {}).get("count", 0),
-                    bytes=primaries.get("store", {}).get("size_in_bytes", 0),
-                )
-            )
-        return generations
+        """Every index of this installation, also those that nothing points to any more, oldest first."""
+        found = []
+        for name, own in self.aliases().items():
+            if match := self._named(name):
+                current, filling = self.alias(match[1]) in own, self._filling(match[1]) in own
+                found.append(Generation(name, match[1], current, filling, match[2] or ""))
+        return sorted(found, key=lambda one: one.name[-6:])
 
     def refresh(self, names: list[str]) -> None:
         """What was written to these indices or aliases is found from now on."""
         self._cluster.ask("POST", f"/{','.join(names)}/_refresh", seconds=ADMIN_SECONDS)
-
-    def extend(self) -> list[str]:
-        """Add fields that this release declares to the indices that are there. Returns those of an older shape.
-
-        An older shape cannot be extended: it is rebuilt.
-        """
-        old = []
-        for one in self.list():
-            if not one.current and not one.filling:
-                continue
-            if one.shape != SHAPE:
-                old.append(one.name)
-                continue
-            changes = {"dynamic": False, "properties": mapping(one.family)["properties"]}
-            self._cluster.ask("PUT", f"/{one.name}/_mapping", changes, seconds=ADMIN_SECONDS)
-        return old

@@ -8,49 +8,97 @@ from typing import Any
 
 from elasticsearch import ApiError
 
-from services.search import behind, kept, tenants
+from chassis.errors import Problem
+from chassis.operators import ZERO
+from services.search import behind, kept, rebuild, tenants
 from services.search.elastic import ElasticIndex
 from services.search.elastic_cluster import Away
 from services.search.elastic_documents import family_of
-from services.search.generations import Targets
+from services.search.generations import Targets, alone
 from services.search.index import Key
-from services.search.mapping import Document
 
 log = logging.getLogger("guanxi")
 PORTION = 500
-TURN_SECONDS = 5.0
+TURN_SECONDS = 1.0
+"""Seconds that writing what is noted may take; the leader's other timers get their turn between two runs."""
+SEEN_SECONDS = behind.LOOK_SECONDS + 0.5
+"""After which every process has seen that something is noted."""
+UNUSED_SECONDS = 10.0
+"""After which no question is still on its way to an index that is not asked any more."""
 
 
-def look_after(runtime: Any, index: ElasticIndex) -> None:
-    """Make the indices that are missing, and write what is noted, for some seconds.
+class Keeper:
+    """The leader's turn of one process.
 
-    Where Elasticsearch is away everything stays as it is.
+    It remembers since when the families without an index are noted as lacking, and since when an index is not needed.
     """
-    try:
-        make_missing(runtime, index)
-        drain(runtime, index, TURN_SECONDS)
-    except Away as error:
-        log.debug("search waits for Elasticsearch: %s", error)
-    except ApiError as error:
-        log.warning("Elasticsearch refused what the index needs: %s", error)
 
+    def __init__(self, runtime: Any, index: ElasticIndex) -> None:
+        self._runtime, self._index = runtime, index
+        self._noted: dict[str, float] = {}
+        self._idle: dict[str, float] = {}
 
-def make_missing(runtime: Any, index: ElasticIndex) -> list[str]:
-    """Make the index of each family that has none, after noting every document of it as lacking. Returns the families.
+    def tend(self) -> None:
+        """Make the indices that are missing, and write what is noted, for a second.
 
-    So a server that is new, or an index that somebody deleted, is filled from PostgreSQL, which answers until then.
-    """
-    missing = index.generations.missing()
-    if not missing:
-        return []
-    log.info("search makes the missing indices of %s", ", ".join(missing))
-    for tenant in tenants.known(runtime):
-        with runtime.database.work(runtime.principal(tenant, "index")) as work:
-            behind.note_all(work, missing)
-    # Every process has looked anew by then, so that nobody takes the empty index for the whole.
-    time.sleep(behind.LOOK_SECONDS + 0.5)
-    index.generations.switch({family: index.generations.create(family) for family in missing})
-    return missing
+        Where Elasticsearch is away everything stays as it is.
+        """
+        try:
+            self.make_missing()
+            drain(self._runtime, self._index, TURN_SECONDS)
+            self.tidy()
+        except Away as error:
+            log.debug("search waits for Elasticsearch: %s", error)
+        except ApiError as error:
+            log.warning("Elasticsearch refused what the index needs: %s", error)
+        except Problem as problem:
+            log.info("search cannot look after Elasticsearch now: %s", problem)
+
+    def make_missing(self, *, seen: float = SEEN_SECONDS) -> list[str]:
+        """Note every document of the families without an index as lacking; make their indices in a later turn, `seen`
+        seconds after that. Returns the families whose index was made.
+
+        So a server that is new, or an index that somebody deleted, is filled from PostgreSQL, which answers until then.
+        By the time that there is an index every process has seen the notes, and nobody takes the empty one for whole.
+        """
+        missing = self._index.generations.missing()
+        self._noted = {family: at for family, at in self._noted.items() if family in missing}
+        fresh = [family for family in missing if family not in self._noted]
+        if fresh:
+            log.info("search makes the missing indices of %s", ", ".join(fresh))
+            self._note_all(fresh)
+            self._noted |= dict.fromkeys(fresh, time.monotonic())
+        made = [family for family in missing if self._noted[family] + seen <= time.monotonic()]
+        for family in made:
+            self._index.generations.create(family, asked=True)
+        return made
+
+    def tidy(self, *, unused: float = UNUSED_SECONDS) -> None:
+        """Delete the indices that have not been asked, nor filled by a rebuild, for so many seconds."""
+        now = time.monotonic()
+        idle = []
+        if not rebuild.under_way(self._runtime):
+            idle = [one.name for one in self._index.generations.list() if not one.current]
+        self._idle = {name: self._idle.get(name, now) for name in idle}
+        for family, several in self._index.generations.asked().items():
+            if len(several) > 1:
+                # Two leaders have made it at once; everything that it lacks is noted, whichever it is.
+                self._index.generations.switch({family: several[0].name})
+        for name in [name for name, since in self._idle.items() if since + unused <= now]:
+            log.info("the index %s is not needed any more", name)
+            self._index.generations.drop(name)
+
+    def _note_all(self, families: list[str]) -> None:
+        for number, tenant in enumerate(tenants.known(self._runtime)):
+            context = self._runtime.principal(tenant, "index")
+            if number == 0:
+                # Who saw the index before it went commits first; whoever comes later notes by himself what it lacks.
+                with self._runtime.database.work(context) as work:
+                    alone(work)
+            last: Key | None = ("", ZERO)
+            while last:
+                with self._runtime.database.work(context) as work:
+                    last = behind.note_all(work, families, last)
 
 
 def drain(runtime: Any, index: ElasticIndex, seconds: float) -> int:
@@ -60,7 +108,10 @@ def drain(runtime: Any, index: ElasticIndex, seconds: float) -> int:
     while time.monotonic() < end:
         with runtime.database.operations() as connection:
             waiting = behind.tenants(connection)
-        written = sum(drain_portion(runtime, index, tenant) for tenant in waiting)
+        written = 0
+        for tenant in waiting:
+            if time.monotonic() < end:
+                written += drain_portion(runtime, index, tenant)
         done += written
         if not written:
             break
@@ -77,10 +128,10 @@ def drain_portion(runtime: Any, index: ElasticIndex, tenant: str) -> int:
     if not wanted and not forced:
         return 0
     targets = index.generations.targets()
-    pressed = [one for one in documents if (one.record, one.id) in forced]
-    wrong = _make_room(index, tenant, pressed, targets)
+    right = {(one.record, one.id): one.version for one in documents}
+    wrong, gone = _make_room(index, tenant, {key: right.get(key) for key in forced}, targets)
     settled = {key for key, (_, settled) in forced.items() if settled and key not in wrong}
-    written = [one for one in documents if (one.record, one.id) in wanted or (one.record, one.id) in wrong]
+    written = [one for one in documents if (one.record, one.id) in wanted or (one.record, one.id) in gone]
     lacking, refused = index.write(tenant, written, targets)
     # What is no longer noted must be found at once: from then on Elasticsearch answers again.
     touched = sorted({name for one in written for name in targets[family_of(one.record)]})
@@ -94,21 +145,29 @@ def drain_portion(runtime: Any, index: ElasticIndex, tenant: str) -> int:
     with runtime.database.work(context) as work:
         behind.caught_up(work, done)
         behind.note(work, [one for one in lacking if (one.record, one.id) in refused], refused)
-        # It is looked at once more: what was on its way when it was forced may have come in front of it.
-        behind.note(work, [one for one in pressed if (one.record, one.id) in wrong], forced=True)
+        # They are looked at again: what was on its way when one was forced may have come in front of it.
+        behind.note(work, [behind.Lack(*key, forced[key][0]) for key in wrong], forced=True)
     return len(done)
 
 
-def _make_room(index: ElasticIndex, tenant: str, documents: list[Document], targets: Targets) -> set[Key]:
-    """Take out of the indices what they hold in another version than PostgreSQL does; returns which those were."""
+def _make_room(
+    index: ElasticIndex, tenant: str, right: dict[Key, int | None], targets: Targets
+) -> tuple[set[Key], set[Key]]:
+    """Take out of the indices what they hold in another version than PostgreSQL does, or without it doing so at all.
+
+    Returns which those were, and which of them had been taken out before. Elasticsearch remembers for a moment what was
+    deleted: only in a later turn it takes an older version.
+    """
     wrong: set[Key] = set()
-    by_name: dict[str, list[Document]] = {}
-    for document in documents:
-        for name in targets.get(family_of(document.record), ()):
-            by_name.setdefault(name, []).append(document)
+    held_somewhere: set[Key] = set()
+    by_name: dict[str, list[Key]] = {}
+    for key in right:
+        for name in targets.get(family_of(key[0]), ()):
+            by_name.setdefault(name, []).append(key)
     for name, own in by_name.items():
-        held = index.held(tenant, [(one.record, one.id) for one in own], name)
-        differing = [one for one in own if held.get((one.record, one.id)) != one.version]
-        index.forget(tenant, [(one.record, one.id) for one in differing], name)
-        wrong |= {(one.record, one.id) for one in differing}
-    return wrong
+        held = index.held(tenant, own, name)
+        differing = {key for key in own if held.get(key) != right[key]}
+        index.forget(tenant, sorted(differing & held.keys()), name)
+        held_somewhere |= differing & held.keys()
+        wrong |= differing
+    return wrong, wrong - held_somewhere

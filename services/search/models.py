@@ -74,12 +74,14 @@ positions = Table(
     info={"ops": True},
 )
 
-# What the last comparison of each record with its database found; `drifted` and `repaired` are counted for ever.
+# What the last comparison of each record found: of the kept documents with the databases that own them, and of
+# Elasticsearch with the kept documents. `drifted` and `repaired` are counted for ever.
 sweeps = Table(
     "sweeps",
     metadata,
     Column("tenant_id", Uuid(as_uuid=False), primary_key=True),
     Column("record", Text, primary_key=True),
+    Column("against", Text, primary_key=True, server_default="databases"),
     Column("asked_at", DateTime(timezone=True)),
     Column("swept_at", DateTime(timezone=True)),
     Column("looked", BigInteger, nullable=False, server_default="0"),
@@ -91,7 +93,8 @@ sweeps = Table(
 )
 
 # A rebuild of the index from the event log, one row for each tenant and one for the whole, whose tenant is nobody. In
-# the whole, `position` and `until` are the sums of the tenants'.
+# the whole, `position` and `until` are the sums of the tenants', `form` is that of the documents that it makes, and
+# `compared` of `to_compare` records of tenants are known to be whole in the new indices of Elasticsearch.
 rebuilds = Table(
     "rebuilds",
     metadata,
@@ -101,6 +104,9 @@ rebuilds = Table(
     Column("ended_at", DateTime(timezone=True)),
     Column("position", BigInteger, nullable=False, server_default="0"),
     Column("until", BigInteger, nullable=False, server_default="0"),
+    Column("form", Text),
+    Column("compared", BigInteger, nullable=False, server_default="0"),
+    Column("to_compare", BigInteger, nullable=False, server_default="0"),
     info={"ops": True},
 )
 

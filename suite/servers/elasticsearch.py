@@ -86,11 +86,13 @@ class Elasticsearch:
 
     The ports stay the same for this object's later starts. `kill`, `pause` and `restart` cause the faults that clients
     must survive. A node left behind by a killed launcher is ended by the next `start`; what it had acknowledged stays.
+    `settings` stand in place of those of the same name in `SETTINGS`.
     """
 
-    def __init__(self, data: Path, *, heap: str = HEAP, say: Say = say):
+    def __init__(self, data: Path, *, heap: str = HEAP, settings: dict[str, str] | None = None, say: Say = say):
         self._folder = Folder(data, say)
         self._heap = heap
+        self._settings = SETTINGS | (settings or {})
         self._say = say
         self._account: Account | None = None
         self._home = Path()
@@ -158,7 +160,7 @@ class Elasticsearch:
         shutil.copytree(place() / "config", folder)
         http_port, transport_port = self._ports
         settings = {
-            **SETTINGS,
+            **self._settings,
             "path.data": self._home / "data",
             "path.logs": self._home / "logs",
             "http.port": http_port,

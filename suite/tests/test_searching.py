@@ -82,7 +82,7 @@ def test_before_anything_was_swept_a_sweep_says_so(suite, guanxi):
 
 def test_a_sweep_that_is_asked_for_repairs_what_has_drifted_and_says_so(suite, guanxi):
     runtime = suite.runtime("search")
-    Sweeper()._next(runtime)
+    Sweeper().next(runtime)
     Follower().follow(runtime)
     with suite.work("search") as work:
         work.sql("DELETE FROM documents WHERE tenant_id = %s AND data->>'name' = 'Bergs'", (work.tenant,))
@@ -92,9 +92,8 @@ def test_a_sweep_that_is_asked_for_repairs_what_has_drifted_and_says_so(suite, g
     sweeper = Sweeper()
     while asking.is_alive():
         for suspect in list(sweeper.suspects):
-            sweeper.settle(runtime, *suspect)
-        tenant, record = sweeper._next(runtime)
-        sweeper.look(runtime, tenant, record)
+            sweeper.settle(runtime, suspect)
+        sweeper.look(runtime, sweeper.next(runtime))
     asking.join()
     assert "1 had drifted, 1 are repaired" in done[0].output
     assert _status(guanxi, suite)["repaired"] == 1
@@ -103,7 +102,7 @@ def test_a_sweep_that_is_asked_for_repairs_what_has_drifted_and_says_so(suite, g
 def test_a_difference_that_no_event_explains_is_an_error(suite, leading, guanxi):
     with suite.work("customer") as work:
         work.sql("UPDATE accounts SET version = 7 WHERE tenant_id = %s AND name = 'Bergs'", (work.tenant,))
-    Sweeper()._next(suite.runtime("search"))
+    Sweeper().next(suite.runtime("search"))
     said = guanxi("sweep", "--tenant", suite.tenant, code=1).output
     assert "0 had drifted" in said
     assert "of 1 the event log" in said

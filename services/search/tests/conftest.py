@@ -57,3 +57,10 @@ def searching(request: pytest.FixtureRequest, backend: str, suite_of: Callable[.
 @pytest.fixture
 def index(searching: Callable[..., Index]) -> Index:
     return searching("search")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The first test waits for the start of Elasticsearch, which a busy machine takes minutes for."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.timeout(600))

@@ -12,9 +12,10 @@ from chassis.context import Context
 from chassis.ids import new_id
 from contracts.fields import instant
 from contracts.registry import registry
-from services.search import equipment, keeping
+from services.search import equipment
 from services.search.elastic import ElasticIndex
 from services.search.elastic_cluster import Cluster
+from services.search.keeping import Keeper
 
 JSON = dict[str, Any]
 ACCOUNT, CONTACT, ORDER = "customer.account", "customer.contact", "sales.order"
@@ -45,8 +46,7 @@ class Index:
     def use(self, cluster: Cluster) -> ElasticIndex:
         """Keep the index in this Elasticsearch as well; its indices are made where they are missing."""
         self.elastic = equipment.use(self.runtime, cluster)
-        if self.elastic.generations.missing():
-            keeping.make_missing(self.runtime, self.elastic)
+        Keeper(self.runtime, self.elastic).make_missing(seen=0)
         return self.elastic
 
     def settle(self) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from services.search.following import Follower
-from services.search.sweep import Sweeper
+from services.search.sweep import Sweeper, Task
 from services.search.tests.support import ACCOUNT, Index
 
 NAMES = ("Alfreds", "Bergs", "Chop-suey", "Drachenblut")
@@ -30,9 +30,9 @@ def house(suite_of: Any) -> Index:
 def _swept(house: Index) -> Any:
     """One whole sweep of accounts; returns its row."""
     sweeper = Sweeper()
-    sweeper._next(house.runtime)
-    if sweeper.look(house.runtime, house.suite.tenant, ACCOUNT):
-        sweeper.settle(house.runtime, house.suite.tenant, ACCOUNT)
+    sweeper.next(house.runtime)
+    if sweeper.look(house.runtime, Task(house.suite.tenant, ACCOUNT)):
+        sweeper.settle(house.runtime, Task(house.suite.tenant, ACCOUNT))
     with house.suite.work("search") as work:
         return work.sql(
             "SELECT * FROM sweeps WHERE tenant_id = %s AND record = %s", (house.suite.tenant, ACCOUNT)
@@ -109,22 +109,22 @@ def test_an_event_that_is_on_its_way_to_the_index_is_no_drift(house, monkeypatch
 def test_what_came_in_between_two_looks_is_no_drift(house):
     sweeper = Sweeper()
     house.suite.update(ACCOUNT, house.ids[0], {"name": "Alfreds Futterkiste"})
-    assert sweeper.look(house.runtime, house.suite.tenant, ACCOUNT) == 1
+    assert sweeper.look(house.runtime, Task(house.suite.tenant, ACCOUNT)) == 1
     house.suite.settle()
-    assert sweeper.settle(house.runtime, house.suite.tenant, ACCOUNT) == 0
+    assert sweeper.settle(house.runtime, Task(house.suite.tenant, ACCOUNT)) == 0
 
 
 def test_every_searched_record_of_a_tenant_is_swept_in_turn_and_what_was_asked_for_comes_first(house):
     sweeper = Sweeper()
     with house.suite.work("search") as work:
-        sweeper._next(house.runtime)
+        sweeper.next(house.runtime)
         work.sql("UPDATE sweeps SET asked_at = %s WHERE record = 'sales.order'", (work.now,))
     with house.runtime.database.operations() as connection:
         first = connection.exec_driver_sql(
             "SELECT record FROM sweeps WHERE asked_at IS NOT NULL AND tenant_id = %s", (house.suite.tenant,)
         ).scalar_one()
     assert first == "sales.order"
-    assert sweeper._next(house.runtime) == (house.suite.tenant, "sales.order")
+    assert sweeper.next(house.runtime) == Task(house.suite.tenant, "sales.order", "databases")
 
 
 def test_only_services_may_ask_for_versions(house):
