@@ -15,7 +15,7 @@ DEV := .venv/.dev
 export GUANXI_SHARED_DATA ?= $(abspath ../shared/data)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv run elasticsearch test test-crash simulate test-faults lint fmt contracts migration lock bench bench-dedupe bench-search bench-import fuzz
+.PHONY: help venv run elasticsearch test test-crash simulate test-faults lint fmt contracts migration lock bench bench-dedupe bench-search bench-rebuild bench-import fuzz
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -83,6 +83,9 @@ bench-dedupe: $(DEV) ## quality of duplicate candidates on the labelled sets in 
 
 bench-import: $(DEV) ## measure imports: rows a second, memory, and all of Online Retail; writes bench/imports.md
 	$(BIN)/python -m bench.imports
+
+bench-rebuild: $(DEV) ## rebuild an index of ROWS (600000) accounts under writes and searches, about half an hour; writes bench/rebuild.md
+	$(BIN)/python -m bench.rebuild
 
 bench-search: $(DEV) ## how well search finds in ROWS (20000, or all) public names on BACKEND (postgres,elasticsearch), class by class; writes bench/search.md
 	$(BIN)/python -m bench.search
