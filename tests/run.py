@@ -19,7 +19,7 @@ from chassis.testing import prepare_templates
 from suite.servers.postgres import Postgres
 
 ROOT = Path(__file__).resolve().parent.parent
-OWN_SERVERS = ("tests/integration", "chassis/bus", "tests/docs", "suite/servers", "services/search")
+OWN_SERVERS = ("tests/integration", "tests/searching", "chassis/bus", "tests/docs", "suite/servers", "services/search")
 COUNTED = re.compile(r"(\d+) (passed|failed|skipped|errors?)\b")
 
 

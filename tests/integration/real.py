@@ -64,7 +64,7 @@ class RealSuite:
                     stderr=subprocess.STDOUT,
                     start_new_session=True,
                 )
-        until(self.ready, 180, what="the gateway is ready")
+        until(self.ready, 600, what="the gateway is ready")
         self.report += f", ready after {time.monotonic() - begin:.1f} s"
         if not self.api_key:
             printed = self.command(
