@@ -296,7 +296,7 @@ def test_settings_name_what_is_missing_of_a_bucket(monkeypatch: pytest.MonkeyPat
 
     secret = "x" * 32
     for name, value in {
-        "DATABASE_URL": "x",
+        "DATABASE_URL": "postgresql://u:p@localhost/postgres",
         "DATABASE_SECRET": secret,
         "CONTEXT_KEY": secret,
         "BUS": "amqp://x",

@@ -57,7 +57,7 @@ COMPONENTS: dict[str, JSON] = {
                 "actor": TEXT,
                 "who": _thing({"kind": TEXT, "id": TEXT, "name": MAYBE}),
                 "cause": TEXT,
-                "why": _thing({"kind": TEXT, "id": MAYBE, "name": MAYBE, "text": ref("Words")}),
+                "why": _thing({"kind": TEXT, "id": MAYBE, "name": MAYBE, "text": ref("InWords")}),
                 "correlation_id": TEXT,
                 "changes": _list_of(_thing({"field": TEXT, "from": {}, "to": {}})),
             }
@@ -293,7 +293,7 @@ COMPONENTS: dict[str, JSON] = {
         "description": "There is nothing to say: `{}`, or no body.",
     },
     "Label": _thing({"en": TEXT, "zh": TEXT}),
-    "Words": _thing({"en": TEXT, "zh": TEXT, "text": TEXT}),
+    "InWords": _thing({"en": TEXT, "zh": TEXT, "text": TEXT}),
     "WorkList": page(MAP),
     "Health": _thing({"status": TEXT}),
     "Readiness": _thing({"status": TEXT, "missing": _list_of(TEXT), "dependencies": MAP}),
