@@ -117,7 +117,9 @@ class Runtime:
         return True
 
     def _may_call(self, work: Work) -> bool:
-        return self.caller is not None and work.context.cause.startswith(("request", "import", "job"))
+        return self.caller is not None and work.context.cause.startswith(
+            ("request", "command", "bulk", "import", "job")
+        )
 
     def _ask(self, work: Work, service: str, method: str, params: JSON) -> JSON | None:
         context = service_context(self.name, work.tenant, cause="request", correlation_id=work.context.correlation_id)

@@ -75,6 +75,7 @@ CODES = {
     "order_not_draft": "只有草稿订单可以修改。",
     "order_shipping": "该订单正在发货。",
     "outcome_unknown": "请求已发出，但未收到结果；请用相同的 Idempotency-Key 重试。",
+    "too_many_synonyms": "同义词太多。",
     "over_allocated": "核销金额超过付款金额。",
     "receivable_closed": "该应收款已结清。",
     "referenced": "该记录仍被其他记录引用。",

@@ -20,7 +20,12 @@ MESSAGE_AT = {"conflict": 1, "invalid": 0, "bad_request": 1, "bad": 1, "unavaila
 MESSAGE_AT |= {"ValidationError": 0, "Refused": 1}
 CODE_AT = {"Problem": 1, "conflict": 0, "bad_request": 0}
 # Messages for programmers and for tests, which no request meets.
-OWN = {"The test that asked for this has ended.", "", "{}"}
+OWN = {"The test that asked for this has ended.", "", "{}", "unknown"}
+# Wrong settings are told to operators.
+OWN |= {
+    "Must be a number of attempts and a time, such as 5/minute.",
+    "Must be postgresql://user:password@host:port/postgres.",
+}
 
 
 def calls() -> Iterator[tuple[str, ast.Call]]:
@@ -112,7 +117,7 @@ def test_a_message_that_nobody_translated_is_told_by_its_code() -> None:
     error = {"field": "name", "message": "Brand new."}
     told = languages.problem({"status": 409, "code": "stock", "title": "x", "detail": "New.", "errors": [error]})
     assert (told["title"], told["detail"]) == ("冲突", "库存不足。")
-    assert told["errors"] == [{"field": "name", "message": CODES["invalid"]}]
+    assert told["errors"] == [{"field": "name", "message": CODES["stock"]}]
 
 
 @pytest.mark.parametrize(
