@@ -19,7 +19,8 @@ _listener: Listener | None = None
 woken: set[str] = set()
 """Services that have written something to be published: whom PostgreSQL's NOTIFY would wake."""
 _WHOM = re.compile(r"SELECT set_config\('app\.tenant','[^']*',true\);")
-_VALUES = re.compile(r"'(?:[^']|'')*'|-?\b\d{9,}\b")
+# The driver writes a space before a number below zero.
+_VALUES = re.compile(r"'(?:[^']|'')*'|(?: ?-)?\b\d{9,}\b")
 
 
 def listen(listener: Listener | None) -> None:

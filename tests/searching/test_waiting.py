@@ -64,8 +64,8 @@ def test_what_was_just_written_is_always_found(stack: SearchingSuite):
 def test_while_the_index_stands_still_it_is_said_after_five_seconds_what_is_missing(stack: SearchingSuite):
     before = _firm(stack)
     stack.search(before[0], **_at_least(before[1], 1))
-    url = make_url(stack.environment["GUANXI_DATABASE_URL"]).set(database=database_name("guanxi", "search"))
-    holder = psycopg2.connect(url.render_as_string(hide_password=False))
+    server = make_url(stack.environment["GUANXI_DATABASE_URL"]).set(drivername="postgresql")
+    holder = psycopg2.connect(server.set(database=database_name("search")).render_as_string(hide_password=False))
     try:
         # Reading goes on; taking in waits.
         holder.cursor().execute("LOCK TABLE documents IN EXCLUSIVE MODE")
