@@ -12,11 +12,11 @@ from sqlalchemy.engine import make_url
 
 from chassis.provisioning import database_name
 from tests.integration.flow import key
-from tests.searching.stack import SearchingSuite
+from tests.searching.stack import LONG, SearchingSuite
 from tests.searching.traffic import mark
 
 JSON = dict[str, Any]
-TIMES, HANDS = 300, 4
+TIMES, HANDS = (300 if LONG else 60), 4
 
 
 def _firm(stack: SearchingSuite) -> tuple[str, JSON]:
