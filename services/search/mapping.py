@@ -209,7 +209,7 @@ def _title_words(value: str) -> Iterator[str]:
     if bare != parts:
         yield key_of(" ".join(bare))
     sounds = pinyin.sounds(bare)
-    yield from (sound_of(sound) for sound in sounds)
+    yield from filter(None, (sound_of(sound) for sound in sounds))
     for word in (*text.words(value), *sounds):
         if word.isalpha() and len(word) >= SHORTEST_BACK:
             yield BACK + word[::-1]
