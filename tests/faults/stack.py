@@ -187,7 +187,8 @@ class Stack:
                     if value in by_value:
                         found[by_value[value]] += count
                 continue
-            column = "record_id::text" if field == "id" else "snapshot ->> %s"
+            whole = "(snapshot || coalesce(private -> 'snapshot', '{}'))"
+            column = "record_id::text" if field == "id" else f"{whole} ->> %s"
             parameters = (kind,) if field == "id" else (field, kind)
             changed = "" if not kind.endswith(".updated") else f" AND changed ? '{field}'"
             statement = f"SELECT {column} AS value, count(*) FROM changes WHERE type = %s{changed} GROUP BY 1"
