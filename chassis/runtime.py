@@ -389,12 +389,9 @@ class Runtime:
 
 def _complete(document: Any, *members: str) -> bool:
     """Whether a message has these members as text, and its ids are ids."""
-    return (
-        isinstance(document, dict)
-        and all(isinstance(document.get(name), str) for name in members)
-        and is_uuid(document["id"])
-        and is_uuid(document["tenant"])
-    )
+    if not isinstance(document, dict) or not all(isinstance(document.get(name), str) for name in members):
+        return False
+    return is_uuid(document["id"]) and is_uuid(document["tenant"])
 
 
 def matches(pattern: str, kind: str) -> bool:
