@@ -76,7 +76,7 @@ def test_while_the_index_stands_still_it_is_said_after_five_seconds_what_is_miss
     finally:
         holder.rollback()
         holder.close()
-    assert (answer.status, answer.body["missing"]) == (202, [f"account/{made['id']}:1"])
+    assert (answer.status, answer.body["missing"]) == (202, [f"account/{made['id']}"])
     # What there is, is answered.
     assert [item["id"] for item in answer.body["items"]] == [before[1]["id"]]
     assert 4.5 < seconds < 8.5
