@@ -16,6 +16,7 @@ from services.search.elastic_cluster import Cluster
 from services.search.elastic_documents import key_in, source_of
 from services.search.keeping import drain_portion
 from services.search.kept import documents
+from services.search.mapping import Document
 from services.search.sweep import ELASTICSEARCH, Sweeper, Task
 from services.search.tests.support import ACCOUNT, CONTACT, Index, event
 from suite.servers.elasticsearch import Elasticsearch
@@ -81,20 +82,26 @@ class Hand:
         self._index = house.elastic.generations.alias("customer")
 
     def remove(self, number: int) -> None:
-        self._send("DELETE", self._house.ids[number])
+        """Deleted as the version that it has: a newer one would refuse the repair until Elasticsearch forgets it."""
+        version = self._document(number).version
+        self._send("DELETE", self._house.ids[number], version=version, version_type="external_gte")
 
     def put(self, number: int, id: str | None = None, **changes: Any) -> None:
         """Write the document anew, changed, as whatever version."""
-        with self._house.suite.work("search") as work:
-            (document,) = documents(work, [(ACCOUNT, self._house.ids[number])])
+        document = self._document(number)
         version = changes.pop("at", document.version)
-        source = source_of(work.tenant, document)
+        source = source_of(self._house.suite.tenant, document)
         source |= elastic_digest.told_by(id or document.id, version, document.deleted) | changes
         if id is None:
             self.remove(number)
         else:
             source["id"] = id
         self._put(id or document.id, source, version)
+
+    def _document(self, number: int) -> Document:
+        with self._house.suite.work("search") as work:
+            (document,) = documents(work, [(ACCOUNT, self._house.ids[number])])
+        return document
 
     def _put(self, id: str, source: Any, version: int) -> None:
         """Elasticsearch takes an older version once it has forgotten the deleted one."""
