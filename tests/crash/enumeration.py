@@ -30,6 +30,9 @@ _HANDLED = (
     " AND state = 'done'"
 )
 
+Place = tuple[Left, tuple[str, ...]]
+"""What a kill has left behind, and the steps by which it was recovered from."""
+
 BATCH = 2
 """References that one transaction leads over after a merge: so few that small flows have moments between batches."""
 
@@ -119,10 +122,10 @@ class Enumeration:
         for stage, template, known, end, passed in self.stages(flow):
             found = Examined(flow.name, stage.__name__, passed)
             began = time.monotonic()
-            met: set[tuple[Left | None, tuple[str, ...]]] = set()
+            met: set[Place] = set()
             for moment in filter(share, range(found.moments)):
                 recovery = self._try(found, stage, template, known, end, (moment,))
-                place, seconds = (self.world.left, tuple(recovery)), range(len(recovery) + 1)
+                place, seconds = self.place(recovery), range(len(recovery) + 1)
                 found.pairs += len(seconds) if pairs else 0
                 if pairs and place not in met:
                     met.add(place)
@@ -134,6 +137,10 @@ class Enumeration:
                     break
             found.seconds = time.monotonic() - began
             yield found
+
+    def place(self, recovery: list[str]) -> Place:
+        """What is behind the first kill of the run that was just played: pairs of the same place are played once."""
+        return self.world.left[0], tuple(recovery)
 
     def unexamined(self) -> list[str]:
         """Reactions and answers to sagas of which no flow so far had any: each wants a flow that has it."""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import random
 from collections.abc import Iterator
+from itertools import islice
+from typing import Any
 
 import pytest
 
 from tests.crash.bugs import BUGS
-from tests.crash.enumeration import Enumeration, enumeration
+from tests.crash.enumeration import Enumeration, Place, enumeration
 from tests.crash.flows import FLOWS, Flow, draft
 from tests.crash.world import Bug
 from tests.proof.state import state_of
@@ -51,6 +54,36 @@ def test_a_run_that_is_killed_before_and_after_every_kind_of_step_ends_as_the_un
     assert set(kinds) == {"sql", "publish", "confirm", "ack", "answer"}
     (found,) = worker.examine(SMALL, set(kinds.values()).__contains__)
     assert (found.runs, found.wrong) == (len(kinds), [])
+
+
+def test_pairs_that_are_not_played_again_go_the_way_of_those_that_stand_for_them(worker: Enumeration) -> None:
+    """What the dice chose of the placing of an order: both pairs die at the same step, leave the same behind, recover
+    by the same steps and end in the same state."""
+    dice = random.Random(2026)
+    *_, (stage, template, known, end, passed) = islice(worker.stages(FLOWS[0]), 2)
+    world = worker.world
+
+    def play(*moments: int) -> tuple[Any, ...]:
+        world.known = dict(known)
+        state, recovery = world.run(stage, template, moments)
+        assert state.difference(end) == []
+        return state.blank, state.refined, world.deaths[1:], world.left[1:], recovery
+
+    twins: list[tuple[int, int, int]] = []
+    for first in dice.sample(range(len(passed) - 1), 4):
+        met: dict[Place, int] = {}
+        for moment in range(first, first + 3):
+            *_, recovery = play(moment)
+            stands = met.setdefault(worker.place(recovery), moment)
+            if stands != moment:
+                twins += [(stands, moment, second) for second in dice.sample(range(len(recovery) + 1), 2)]
+    assert len(twins) >= 4
+    world.remembered = 2
+    try:
+        for stands, moment, second in dice.sample(twins, 4):
+            assert play(moment, second) == play(stands, second), f"{stands} does not stand for {moment} at {second}"
+    finally:
+        world.remembered = 1
 
 
 A, B, C = (f"01900000-0000-7000-8000-00000000000{number}" for number in "abc")

@@ -39,8 +39,9 @@ class World:
         self.house, self._pipeline, self._tenants = house, pipeline, tenants
         self._bug: Bug | None = None
         self.tenant, self.deaths = "", [""]
-        self.left: Left | None = None
-        """What the first kill of the run left behind."""
+        self.left: list[Left] = []
+        """What the first kills of the run left behind, as many as are remembered: looking takes a while."""
+        self.remembered = 1
         self.user_id = ""
         self.known: dict[str, str] = {}
         """Ids that the stages of a flow tell each other."""
@@ -65,7 +66,7 @@ class World:
 
         Returns the final state and the steps since the last death, or since the beginning.
         """
-        self.tenant, self.deaths, self.left = new_id(), [], None
+        self.tenant, self.deaths, self.left = new_id(), [], []
         self._turns = 0
         self._tenants.clear()
         self._tenants.copy(template, self.tenant)
@@ -116,8 +117,8 @@ class World:
         gone = self._tenants.abandoned(list(self._engines))
         for pid in gone:
             self._engines.pop(pid).dispose()
-        if self.left is None:
-            self.left = self._behind()
+        if len(self.left) < self.remembered:
+            self.left.append(self._behind())
         self._connect()
         self._child = Child(self.house, self._pipeline, self._bug)
         self._stirring = set(self.house.runtimes)
