@@ -8,11 +8,14 @@ import secrets
 import signal
 import subprocess
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import psutil
 
+from chassis.bus.rabbit import link
 from suite.servers import Postgres, RabbitMQ
 from tests.integration.support import GUANXI, Api, environment, until
 
@@ -23,11 +26,10 @@ class RealSuite:
     def __init__(self, folder: Path, port: int) -> None:
         self.port, self.streams_port = port, port + 1
         self.log = folder / "processes.log"
-        self.broker = RabbitMQ(folder / "rabbitmq", say=lambda _: None)
+        self.broker = RabbitMQ(folder / "rabbitmq", management=True, say=lambda _: None)
         self.database = Postgres(folder / "postgres", max_connections=300, say=lambda _: None)
         self.environment: dict[str, str] = {}
-        self.api_key = ""
-        self.report = ""
+        self.api_key = self.migrated = self.report = ""
         self._processes: dict[str, psutil.Popen] = {}
 
     def prepare(self) -> None:
@@ -40,8 +42,8 @@ class RealSuite:
             GUANXI_PORT=str(self.port),
         )
         begin = time.monotonic()
-        migrated = self.command("migrate")
-        assert "exchanges and queues are declared" in migrated
+        self.migrated = self.command("migrate")
+        assert "exchanges and queues are declared" in self.migrated
         self.report = f"migrated in {time.monotonic() - begin:.1f} s"
 
     def command(self, *arguments: str) -> str:
@@ -51,6 +53,20 @@ class RealSuite:
         )
         assert done.returncode == 0, f"guanxi {' '.join(arguments)}: {done.stdout}{done.stderr}"
         return done.stdout
+
+    def check(self, *options: str) -> tuple[int, str]:
+        """The exit code of `guanxi check` and what it prints. It alone is told of the management API."""
+        environment = {**self.environment, "GUANXI_BROKER_MANAGEMENT_URL": self.broker.management_url}
+        command = [GUANXI, "check", *options]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
+        return done.returncode, done.stdout + done.stderr
+
+    @contextmanager
+    def channel(self) -> Iterator[Any]:
+        """For what somebody does to the broker by hand."""
+        connection = link.connect(self.broker.url, "a test")
+        yield connection.channel()
+        connection.close()
 
     def start(self, *commands: tuple[str, ...]) -> None:
         """Run `guanxi up --real`, or these commands side by side, until a tenant can be made or is known."""

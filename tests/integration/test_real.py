@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -33,8 +34,7 @@ def test_a_tenant_is_made_once_and_a_second_time_changes_nothing(real: RealSuite
 
 
 def test_migrating_again_changes_nothing(real: RealSuite):
-    before = real.command("migrate")
-    assert real.command("migrate") == before
+    assert real.command("migrate") == real.migrated
 
 
 def test_an_order_walks_from_draft_to_points_and_everybody_hears_of_it(real: RealSuite, shop: Shop):
@@ -50,8 +50,7 @@ def test_placing_is_decided_within_a_second(real: RealSuite, shop: Shop):
     seconds = sorted(flow.seconds_to_confirm(shop) for _ in range(10))
     print(f"\nreal: place to confirmed {seconds[5] * 1000:.0f} ms median, {seconds[-1] * 1000:.0f} ms at most")
     print(f"real: megabytes by process {real.memory()}")
-    # A second is what an idle machine keeps easily; the bound leaves room for a busy one.
-    assert seconds[5] < 5
+    assert seconds[5] < 1
 
 
 @pytest.mark.parametrize("victim", ["inventory", "sales"])
@@ -125,7 +124,7 @@ def test_without_the_broker_the_gateway_says_so_at_once_and_works_again_soon_aft
             # The first may have been on its way when the broker left: its outcome is unknown then, which is 504.
             assert answer.status == 503 or (attempt == 0 and answer.status == 504), answer
             assert answer.status == 504 or int(answer.headers["Retry-After"]) > 0
-            assert seconds < 4, "the promise is 2 s; the rest is for a busy machine"
+            assert seconds < 2
         assert shop.api.send("GET", "/readyz").status == 503
     finally:
         real.broker.start()
@@ -137,16 +136,61 @@ def test_without_the_broker_the_gateway_says_so_at_once_and_works_again_soon_aft
     assert shop.decided(order["id"])["status"] == "confirmed"
     whole = time.monotonic() - begin
     print(f"\nreal: answers {back:.1f} s after the broker's return, an order is decided {whole:.1f} s after it")
-    assert back < 10, "the promise is 5 s; the rest is for a busy machine"
+    assert back < 5
     assert [one for one in shop.api.all("accounts") if one["name"].startswith("Nobody")] == []
 
 
+def test_a_repair_makes_a_lost_binding_again_and_brings_what_it_kept_from_its_reader(real: RealSuite, shop: Shop):
+    with real.channel() as channel:
+        channel.queue_unbind("evt-notify", "sales.events", "sales.order.confirmed")
+    missed = shop.create("1")["id"]
+    shop.place(missed)
+    assert shop.decided(missed)["status"] == "confirmed"
+
+    def told(order_id: str) -> set[str]:
+        items = shop.api.get("/v1/notifications", about=f"order/{order_id}")["items"]
+        return {item["user_id"] for item in items}
+
+    code, said = real.check("--repair")
+    assert code == 0, said
+    assert "notify on_order_confirmed: of sales at" in said and "1 are missing and 0 are unknown to sales" in said
+    assert "; 1 events were published again, 0 records for the index." in said
+    assert "queues have their bindings, again where one was missing." in said and "rules hold" in said
+    assert shop.owner_id in told(missed)
+
+    code, said = real.check("--repair", "--json")
+    repaired = json.loads(said)["repaired"]
+    assert (code, repaired["published"], repaired["differences"], repaired["left"]) == (0, 0, [], []), said
+    heard = shop.create("1")["id"]
+    shop.place(heard)
+    until(lambda: shop.owner_id in told(heard), what="events of this kind arrive by themselves again")
+
+
+def test_a_queue_of_another_shape_is_said_by_the_check_and_left_to_an_operator(real: RealSuite, shop: Shop):
+    """Deleting a queue could lose what comes meanwhile, so no repair does it."""
+    print(f"\nreal: stopped in {real.stop():.1f} s")
+    with real.channel() as channel:
+        channel.queue_delete("evt-marketing")
+        channel.queue_declare("evt-marketing", durable=True, auto_delete=False, arguments={"x-queue-type": "quorum"})
+    code, said = real.check("--repair", "--json")
+    document = json.loads(said)
+    faults = [fault for one in document["rules"] for fault in one["first"]]
+    wrong = {"tenant": None, "service": "broker", "subject": "evt-marketing"}
+    assert code == 1 and not document["clean"]
+    assert faults == [{**wrong, "says": "has x-delivery-limit None instead of 1000000000"}]
+    with real.channel() as channel:
+        channel.queue_delete("evt-marketing")
+    real.command("migrate")
+    code, said = real.check()
+    assert code == 0 and "rules hold" in said, said
+
+
 def test_one_service_runs_as_three_processes_of_one_kind_each(real: RealSuite, shop: Shop):
-    stopped = real.stop()
+    real.stop()
     kinds = [("serve", "sales", "--only", kind) for kind in ("rpc", "events", "relay")]
     others = [("serve", service) for service in ("identity", "customer", "inventory", "eventlog")]
     real.start(("gateway",), *kinds, *others)
-    print(f"\nreal: stopped in {stopped:.1f} s; {real.report}")
+    print(f"\nreal: {real.report}")
     before = until(lambda: _answered(shop.api.position), 60, what="the event log answers")
     order = until(lambda: _answered(lambda: shop.create("1")), 60, what="sales answers")
     shop.place(order["id"])
