@@ -1,15 +1,19 @@
-"""The relay is fair between tenants, sends nothing twice but what was interrupted, and shows what waits for it."""
+"""The relay is fair between tenants, sends nothing twice but what was interrupted, and shows what waits for it. One
+leader of a service does it."""
 
 from __future__ import annotations
 
+import select
+import threading
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from sqlalchemy import create_engine
 
-from chassis import relay
+from chassis import leader, relay
 from chassis.bus.ports import Outcome, Outgoing
 from chassis.database import Database
 from chassis.ids import new_id
@@ -23,14 +27,22 @@ class Broker:
         self.came: Counter[str] = Counter()
         self.windows: list[list[str]] = []
         self._answer = answer
+        self._changed = threading.Condition()
 
     def publish(self, batch: Sequence[Outgoing]) -> list[Outcome]:
-        self.came.update(item.id for item in batch)
-        self.windows.append([item.id for item in batch])
+        with self._changed:
+            self.came.update(item.id for item in batch)
+            self.windows.append([item.id for item in batch])
+            self._changed.notify_all()
         return [self._answer(len(self.windows))] * len(batch)
 
     def close(self) -> None:
         pass
+
+    def wait_for(self, ids: Sequence[str]) -> None:
+        """Until these came. Fails when they do not."""
+        with self._changed:
+            assert self._changed.wait_for(lambda: set(ids) <= set(self.came), 30), "they did not come"
 
 
 @pytest.fixture
@@ -99,3 +111,68 @@ def test_what_waits_and_for_how_long_is_measured(suite: Any, database: Database)
     assert float(lines['guanxi_unsent_age_seconds{service="customer"}']) >= 90
     assert float(lines["guanxi_broker_blocked"]) == 1
     send(database, Broker())
+
+
+class Relays:
+    """Processes of the kind `relay`, as threads: `start` begins one, which leads or waits until it may."""
+
+    def __init__(self, runtime: Any, url: str) -> None:
+        self._runtime, self._url = runtime, url
+        self.started: list[leader.Leader] = []
+
+    def start(self) -> tuple[leader.Leader, Broker]:
+        broker = Broker()
+        one = leader.Leader(self._runtime, broker, self._url)
+        one.start()
+        self.started.append(one)
+        return one, broker
+
+
+@pytest.fixture
+def relays(suite: Any, database: Database, databases: Any) -> Iterator[Relays]:
+    made = Relays(suite.runtime("customer"), databases.url("customer", "ops"))
+    yield made
+    for one in made.started:
+        one.ask_to_stop()
+    for one in made.started:
+        one.stop()
+
+
+def test_one_leader_publishes_and_the_next_one_when_it_ends(relays: Relays, database: Database) -> None:
+    first, broker = relays.start()
+    broker.wait_for(queue(database, new_id(), 3))
+    second, other = relays.start()
+    broker.wait_for(queue(database, new_id(), 600))
+    assert first.leading and not second.leading and not other.came
+    first.stop()
+    other.wait_for(queue(database, new_id(), 3))
+    assert second.leading
+
+
+def test_a_leader_whose_connection_breaks_does_not_lead_until_it_has_the_lock_again(
+    relays: Relays, database: Database, databases: Any
+) -> None:
+    _, broker = relays.start()
+    broker.wait_for(queue(database, new_id(), 1))
+    engine = create_engine(databases.server)
+    with engine.connect() as connection:
+        ended = connection.exec_driver_sql(
+            "SELECT pg_terminate_backend(pid) FROM pg_locks JOIN pg_database AS d ON d.oid = database"
+            " WHERE locktype = 'advisory' AND granted AND datname = %s",
+            (f"{databases.name}_customer",),
+        ).all()
+    engine.dispose()
+    assert len(ended) == 1, "there is one lock, and it belongs to the leader"
+    broker.wait_for(queue(database, new_id(), 1))
+
+
+def test_a_leader_is_woken_by_what_is_committed_and_need_not_look(
+    relays: Relays, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def told(*waits: Any) -> Any:
+        return select.select(*waits[:3], 3600)
+
+    monkeypatch.setattr(leader, "select", SimpleNamespace(select=told))
+    _, broker = relays.start()
+    for _ in range(5):
+        broker.wait_for(queue(database, new_id(), 1))
