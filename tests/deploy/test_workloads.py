@@ -156,6 +156,15 @@ def test_the_check_reports_for_machines_and_is_never_run_twice_at_once() -> None
     assert check["spec"]["jobTemplate"]["spec"]["backoffLimit"] == 0
 
 
+def test_the_data_is_checked_every_hour_and_repaired_by_night() -> None:
+    crons = {name(one): one for one in of_kind("CronJob")}
+    commands = {one: (crons[one]["spec"]["schedule"], container(crons[one])["args"]) for one in ("check", "reconcile")}
+    assert commands == {
+        "check": ("17 * * * *", ["check", "--json"]),
+        "reconcile": ("47 3 * * *", ["check", "--repair", "--json"]),
+    }
+
+
 def test_only_the_migration_gets_the_superuser() -> None:
     holders = {
         name(one)

@@ -10,6 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 TRAPS = ROOT / "chassis" / "bus" / "tests"
+FAULT = re.compile(r"\bF\d+\b|\bcampaign\b")
 NAMED = re.compile(r"`([\w/.-]+\.py)(?:: ([^`]+))?`")
 
 
@@ -41,12 +42,25 @@ def test_every_trap_of_the_bus_has_tests_that_exist() -> None:
 def they_exist(promises: list[tuple[str, str]], folder: Path) -> None:
     for promise, shown in promises:
         found = NAMED.findall(shown)
-        assert found, f"nothing shows: {promise}"
+        faults = set(FAULT.findall(re.sub(r"`[^`]*`", "", shown)))
+        assert found or faults, f"nothing shows: {promise}"
+        assert faults <= schedules(), f"there is no such fault run: {promise}"
         for path, names in found:
             source = folder / path
             assert source.is_file() and source.name.startswith("test_"), path
             for test in filter(None, re.split(r"[, ]+", names)):
                 assert re.search(rf"^ *def {test}\(", source.read_text("utf-8"), re.MULTILINE), f"{path}: {test}"
+
+
+def schedules() -> set[str]:
+    """The fault runs, each named by the first line of its schedule."""
+    sources = (ROOT / "tests" / "faults").glob("*.py")
+    return {name for one in sources for name in re.findall(r'^    """(F\d+|campaign): ', one.read_text("utf-8"), re.M)}
+
+
+def test_every_fault_run_shows_a_promise() -> None:
+    shown = " ".join(shown for _, shown in rows(page("reliability.md")))
+    assert schedules() - set(FAULT.findall(shown)) == set() != schedules()
 
 
 def test_the_page_says_what_is_not_promised() -> None:
