@@ -352,7 +352,3 @@ def _translated() -> Iterator[None]:
 def constraint_of(error: DBAPIError) -> str:
     """The name of the constraint that refused a write, or an empty text."""
     return getattr(getattr(error.orig, "diag", None), "constraint_name", None) or ""
-
-
-def is_unavailable(error: BaseException) -> bool:
-    return isinstance(error, Problem) and error.status == 503

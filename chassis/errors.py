@@ -87,6 +87,11 @@ def unavailable(detail: str, retry_after: int = 2) -> Problem:
     return Problem(503, "unavailable", detail, retry_after=retry_after)
 
 
+def is_unavailable(error: BaseException) -> bool:
+    """Whether something outside is away, or left before its answer: no fault of the code, and a repeat may work."""
+    return isinstance(error, Problem) and error.status in (503, 504)
+
+
 def from_validation(error: ValidationError) -> Problem:
     """marshmallow's nested messages, flattened to dotted paths."""
     return invalid(list(_flatten(error.messages, "")))

@@ -18,7 +18,7 @@ from chassis.clock import Clock
 from chassis.context import EVERYTHING, Context, Signer, service_context
 from chassis.database import Database, Work
 from chassis.definitions import CUSTOM, DEFINED, Definitions
-from chassis.errors import Problem, from_validation, unavailable
+from chassis.errors import Problem, from_validation, is_unavailable, unavailable
 from chassis.ids import GENERATED_KEY
 from chassis.inbox import NotYet
 from chassis.numbering import Numbers
@@ -356,8 +356,8 @@ class Runtime:
         """What fails stays due and is tried again; one that cannot succeed must not hold up the others."""
         try:
             yield
-        except Exception:
-            log.exception("%s of %s failed", what, self.name)
+        except Exception as error:
+            log.error("%s of %s failed: %s", what, self.name, error, exc_info=not is_unavailable(error))
 
     def endpoint(self) -> Endpoint:
         """What this service offers to the bus."""

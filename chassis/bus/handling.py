@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from chassis.bus import wire
-from chassis.bus.ports import Endpoint, OutcomeUnknown, RetryLater
+from chassis.bus.ports import Endpoint, OutcomeUnknown
+from chassis.errors import is_unavailable
 
 log = logging.getLogger(__name__)
 
@@ -52,11 +53,8 @@ def handle(endpoint: Endpoint, delivery: Delivery) -> None:
             handler = endpoint.event if delivery.kind == "event" else endpoint.message
             _take(endpoint, delivery, handler)
         delivery.done()
-    except RetryLater as reason:
-        log.info("%s: delivered again later: %s", delivery.queue, reason)
-        delivery.again()
-    except Exception:
-        log.exception("%s: a handler failed, the message will be delivered again", delivery.queue)
+    except Exception as error:
+        _log(f"{delivery.queue}: a handler failed, the message will be delivered again", error)
         delivery.again()
 
 
@@ -70,10 +68,17 @@ def handle_batch(
             endpoint.event_batch([each.body for each in live])
         done(deliveries)
     except Exception as error:
-        if not isinstance(error, RetryLater):
-            log.exception("%s: a batch failed, its messages will be delivered again", endpoint.service)
+        _log(f"{endpoint.service}: a batch failed, its messages will be delivered again", error)
         for delivery in deliveries:
             delivery.again()
+
+
+def _log(what: str, error: Exception) -> None:
+    """Where a database is away one line says so; a traceback would point at code that is in order."""
+    if is_unavailable(error):
+        log.warning("%s: %s", what, error)
+    else:
+        log.error(what, exc_info=error)
 
 
 def read_reply(service: str, body: bytes) -> dict[str, Any]:

@@ -58,10 +58,6 @@ class OutcomeUnknown(Exception):
     """The request was sent, and no answer came before the deadline or before the connection broke."""
 
 
-class RetryLater(Exception):
-    """Raised by a handler that could not even store its message. The bus waits 1 to 5 s and delivers it again."""
-
-
 class Publisher(Protocol):
     def publish(self, batch: Sequence[Outgoing]) -> list[Outcome]:
         """Outcomes in the order of the batch, after at most 10 s; broker trouble is FAILED, never an exception."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from sqlalchemy import create_engine
 
+from chassis.bus.handling import handle, handle_batch
 from chassis.database import Database
 from chassis.errors import Problem, unavailable
 from chassis.inbox import MAX_ATTEMPTS, NotYet
@@ -181,6 +184,35 @@ def test_without_a_database_the_event_stays_with_the_bus(suite: Any) -> None:
     with pytest.raises(Problem) as caught:
         runtime.event(_event(suite))
     assert caught.value.status == 503
+
+
+@pytest.mark.parametrize(
+    ("error", "trace"),
+    [(unavailable("Away."), False), (Problem(504, "outcome_unknown", "Lost."), False), (LookupError("bug"), True)],
+    ids=["refused", "lost on its way", "a bug"],
+)
+def test_what_a_database_refuses_comes_again_and_one_line_says_so_and_of_a_bug_the_whole_trace(
+    suite: Any, caplog: pytest.LogCaptureFixture, error: Exception, trace: bool
+) -> None:
+    def refuse(_: Any) -> None:
+        raise error
+
+    endpoint = replace(suite.runtime("customer").endpoint(), event=refuse, event_batch=refuse)
+    again: list[str] = []
+    event = SimpleNamespace(
+        kind="event",
+        queue="evt-customer",
+        body=_event(suite),
+        headers={},
+        problem=None,
+        void=lambda: False,
+        done=lambda: None,
+        again=lambda: again.append("again"),
+    )
+    handle(endpoint, event)  # type: ignore[arg-type]
+    handle_batch(endpoint, [event], lambda done: None)  # type: ignore[list-item]
+    assert again == ["again"] * 2
+    assert [record.exc_info is not None for record in caplog.records] == [trace] * 2
 
 
 @pytest.mark.parametrize("lost", ["id", "type", "tenant", "subject", "correlationid"])

@@ -4,8 +4,9 @@ import queue
 import threading
 
 from chassis.bus import wire
-from chassis.bus.ports import Outcome, RetryLater
+from chassis.bus.ports import Outcome
 from chassis.bus.tests.support import PATIENCE
+from chassis.errors import unavailable
 
 
 def fails_once(error):
@@ -88,7 +89,7 @@ def test_an_event_whose_handler_fails_is_delivered_again(site):
 
 
 def test_a_message_that_could_not_be_stored_is_delivered_again_while_others_flow(site):
-    handler, calls = fails_once(RetryLater("the database is away"))
+    handler, calls = fails_once(unavailable("The database is away."))
     fine = queue.Queue()
     service = site.service("stock", keys=[site.key("sales.#")], event=fine.put, message=handler).start()
     message, event = site.message(service, step="reserve"), site.event("sales.order.placed")
@@ -131,7 +132,7 @@ def test_a_batch_that_fails_is_delivered_again_as_a_whole(site):
     def read(bodies):
         attempts.put(bodies)
         if attempts.qsize() == 1:
-            raise RetryLater("the database is away")
+            raise unavailable("The database is away.")
 
     site.service("eventlog", keys=[site.key("sales.#")], batch=read).start()
     events = [site.event("sales.order.placed", n=n) for n in range(5)]
@@ -177,7 +178,7 @@ def test_a_dead_letter_that_cannot_be_stored_is_not_lost(site):
     def store(*letter):
         attempts.put(letter)
         if attempts.qsize() == 1:
-            raise RetryLater("the database is away")
+            raise unavailable("The database is away.")
 
     service.endpoint.undecodable = store
     service.start()
