@@ -15,7 +15,7 @@ DEV := .venv/.dev
 export GUANXI_SHARED_DATA ?= $(abspath ../shared/data)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv run elasticsearch test test-crash simulate test-faults lint fmt contracts migration lock bench bench-dedupe bench-search bench-rebuild bench-import fuzz
+.PHONY: help venv run elasticsearch test test-crash simulate test-faults test-searching lint fmt contracts migration lock bench bench-dedupe bench-search bench-rebuild bench-import fuzz
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -54,6 +54,9 @@ simulate: $(DEV) ## SEEDS (2000) simulations with faults against books kept by h
 
 test-faults: $(DEV) ## break servers, links and processes under load; FAULTS="F1 F9" for some, LONG=1, SEED, RATE; writes tests/faults/results.md
 	$(BIN)/python -m tests.faults.run $(FAULTS)
+
+test-searching: $(DEV) ## search while Elasticsearch is broken and rebuilt; ONLY=stopped for some, LONG=1 stops it for ten minutes and writes tests/searching/results.md
+	$(BIN)/python -m pytest tests/searching -q -s -k "$(ONLY)"
 
 lint: $(DEV) ## style, types of contracts and chassis, and who may import whom
 	$(BIN)/ruff check .

@@ -25,18 +25,20 @@ PATIENCE = 3.0
 REST = 50.0
 """A sweep rests for so many times the seconds that it took, so that sweeping costs a fiftieth of a processor."""
 LEAST_REST, MOST_REST = 0.2, 60.0
+AT_ONCE = 1.0
+"""Seconds that one run goes on for while somebody waits; the leader's other timers get their turn between two runs."""
 
 DATABASES, ELASTICSEARCH = "databases", "elasticsearch"
 _FORGET = "DELETE FROM sweeps WHERE against <> ALL(%s)"
 _BEGUN = (
-    "INSERT INTO sweeps (tenant_id, record, against) SELECT %s, record, against FROM unnest(%s::text[]) AS record,"
-    " unnest(%s::text[]) AS against ON CONFLICT (tenant_id, record, against) DO NOTHING"
+    "INSERT INTO sweeps (tenant_id, record, against) SELECT tenant, record, against FROM unnest(%s::uuid[]) AS tenant,"
+    " unnest(%s::text[]) AS record, unnest(%s::text[]) AS against ON CONFLICT (tenant_id, record, against) DO NOTHING"
 )
 # A tenant of which something is noted as lacking in Elasticsearch is compared when it is written.
 _NEXT = (
     "SELECT tenant_id, record, against FROM sweeps WHERE against = ANY(%s) AND (against = 'databases' OR tenant_id NOT"
-    "  IN (SELECT tenant_id FROM behind WHERE refused IS NULL))"
-    " ORDER BY asked_at NULLS LAST, swept_at NULLS FIRST, tenant_id, record, against LIMIT 1"
+    "  IN (SELECT tenant_id FROM behind WHERE refused IS NULL)) AND (asked_at IS NOT NULL OR NOT %s)"
+    " ORDER BY asked_at NULLS LAST, swept_at NULLS FIRST, tenant_id, record, against LIMIT %s"
 )
 _ASKED = "SELECT EXISTS (SELECT FROM sweeps WHERE asked_at IS NOT NULL)"
 _DONE = (
@@ -70,39 +72,59 @@ class Sweeper:
     """The timer of one process; it alone knows what is suspect."""
 
     suspects: dict[Task, Suspects] = field(default_factory=dict)
+    _begun: tuple[list[str], list[str]] | None = None
     _rest_until: float = 0.0
 
     def sweep(self, runtime: Any) -> int:
-        """Settle what was suspect long enough, or look at the next record. Returns the differences found or settled."""
-        now = time.monotonic()
-        due = next((task for task, one in self.suspects.items() if one.looked_at + PATIENCE <= now), None)
+        """Settle what was suspect long enough, or look at the next record; while somebody waits, one after the other.
+
+        Returns the differences found or settled.
+        """
+        end, found = time.monotonic() + AT_ONCE, 0
         try:
-            if due is not None:
-                return self.settle(runtime, due)
-            if now < self._rest_until and not _asked(runtime):
-                return 0
-            task = self.next(runtime)
-            if task is None or task in self.suspects:
-                return 0
-            found = self.look(runtime, task)
+            while (done := self._step(runtime)) is not None:
+                found += done
+                if time.monotonic() > end or not _asked(runtime):
+                    break
         except Problem as problem:
             log.info("the sweep waits: %s", problem)
             self._rest_until = time.monotonic() + MOST_REST / 10
-            return 0
+        return found
+
+    def _step(self, runtime: Any) -> int | None:
+        """One comparison. None: there is nothing to compare now."""
+        now = time.monotonic()
+        due = next((task for task, one in self.suspects.items() if one.looked_at + PATIENCE <= now), None)
+        if due is not None:
+            return self.settle(runtime, due)
+        resting = now < self._rest_until
+        if resting and not _asked(runtime):
+            return None
+        task = self.next(runtime, asked=resting)
+        if task is None:
+            return None
+        found = self.look(runtime, task)
         took = time.monotonic() - now
         self._rest_until = time.monotonic() + min(MOST_REST, max(LEAST_REST, REST * took))
         return found
 
-    def next(self, runtime: Any) -> Task | None:
-        """What is to be compared next: what was asked for, else what was compared longest ago."""
+    def next(self, runtime: Any, *, asked: bool = False) -> Task | None:
+        """What is to be compared next, and is not suspect: what was asked for, else what was compared longest ago.
+
+        With `asked`, only what somebody waits for.
+        """
         comparable = {DATABASES: True, ELASTICSEARCH: equipment.comparable(runtime)}
         sides = [one for one, there in comparable.items() if there is not None]
+        known = tenants.known(runtime)
         with runtime.database.operations() as connection:
-            connection.exec_driver_sql(_FORGET, (sides,))
-            for tenant in tenants.known(runtime):
-                connection.exec_driver_sql(_BEGUN, (tenant, list(searchables()), sides))
-            row = connection.exec_driver_sql(_NEXT, ([one for one in sides if comparable[one]],)).first()
-        return None if row is None else Task(str(row.tenant_id), row.record, row.against)
+            if self._begun != (known, sides):
+                connection.exec_driver_sql(_FORGET, (sides,))
+                connection.exec_driver_sql(_BEGUN, (known, list(searchables()), sides))
+            able = [one for one in sides if comparable[one]]
+            rows = connection.exec_driver_sql(_NEXT, (able, asked, len(self.suspects) + 1)).all()
+        self._begun = (known, sides)
+        tasks = (Task(str(row.tenant_id), row.record, row.against) for row in rows)
+        return next((task for task in tasks if task not in self.suspects), None)
 
     def look(self, runtime: Any, task: Task) -> int:
         """Compare one record of one tenant. Returns how many ids differ at the first look."""

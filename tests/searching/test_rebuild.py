@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import Any
 
 import pytest
 
 from tests.integration.support import until
+from tests.searching.results import note
 from tests.searching.stack import SearchingSuite
 from tests.searching.traffic import Loop, Searcher, Writer, assert_found, assert_no_drift
 
@@ -22,6 +24,7 @@ def test_nothing_is_missing_or_double_at_any_moment(stack: SearchingSuite, searc
     stack.await_elasticsearch()
     before, writer = stack.indices(), Writer(stack)
     told: list[Any] = []
+    began = time.monotonic()
     searcher.answers = 0
     searcher.backends.clear()
     with Loop(writer.write, 0.1) as writing, Loop(searcher.ask, 0.0) as asking:
@@ -31,6 +34,7 @@ def test_nothing_is_missing_or_double_at_any_moment(stack: SearchingSuite, searc
             stack.kill("search")
             until(lambda: stack.pid("search") is not None, 60, what="search was started again")
         rebuilding.join()
+        took, backends = time.monotonic() - began, dict(searcher.backends)
     assert "The rebuild is done" in told[0]
     assert writing.failures == []
     if killed:
@@ -40,12 +44,22 @@ def test_nothing_is_missing_or_double_at_any_moment(stack: SearchingSuite, searc
         assert asking.failures == []
     assert searcher.answers > 20
     assert set(stack.indices()).isdisjoint(before)
+    back = time.monotonic()
     stack.await_events()
     stack.await_elasticsearch()
+    whole = time.monotonic() - back
     assert_found(stack, writer)
-    assert_no_drift(stack)
+    swept = assert_no_drift(stack)
     until(lambda: not _left(stack, before), 60, every=0.5, what="the old indices are deleted")
-    print(f"\nrebuilt: {searcher.answers} answers meanwhile by {searcher.backends}, {len(writer.seconds)} writes")
+    note(
+        f"A rebuild, {'its process killed' if killed else 'undisturbed'}",
+        f"{len(writer.seconds):,} writes in {took:.0f} s",
+        writer.told(),
+        f"{sum(backends.values()):,}, by PostgreSQL {backends.get('postgresql', 0):,}",
+        f"{len(asking.failures)} while no process answers" if killed else "0",
+        f"{whole:.1f} s",
+        swept,
+    )
 
 
 def _left(stack: SearchingSuite, names: list[str]) -> set[str]:

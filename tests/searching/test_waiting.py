@@ -7,10 +7,6 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import psycopg2
-from sqlalchemy.engine import make_url
-
-from chassis.provisioning import database_name
 from tests.integration.flow import key
 from tests.searching.stack import LONG, SearchingSuite
 from tests.searching.traffic import mark
@@ -64,8 +60,7 @@ def test_what_was_just_written_is_always_found(stack: SearchingSuite):
 def test_while_the_index_stands_still_it_is_said_after_five_seconds_what_is_missing(stack: SearchingSuite):
     before = _firm(stack)
     stack.search(before[0], **_at_least(before[1], 1))
-    server = make_url(stack.environment["GUANXI_DATABASE_URL"]).set(drivername="postgresql")
-    holder = psycopg2.connect(server.set(database=database_name("search")).render_as_string(hide_password=False))
+    holder = stack.database_of_search()
     try:
         # Reading goes on; taking in waits.
         holder.cursor().execute("LOCK TABLE documents IN EXCLUSIVE MODE")

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from services.search import sweep
 from services.search.following import Follower
 from services.search.sweep import Sweeper, Task
 from services.search.tests.support import ACCOUNT, Index
@@ -125,6 +126,34 @@ def test_every_searched_record_of_a_tenant_is_swept_in_turn_and_what_was_asked_f
         ).scalar_one()
     assert first == "sales.order"
     assert sweeper.next(house.runtime) == Task(house.suite.tenant, "sales.order", "databases")
+
+
+def _asked(house: Index) -> set[str]:
+    with house.suite.work("search") as work:
+        sql = "SELECT record FROM sweeps WHERE tenant_id = %s AND asked_at IS NOT NULL"
+        return {row.record for row in work.sql(sql, (work.tenant,))}
+
+
+def test_while_somebody_waits_one_turn_compares_one_record_after_the_other(house, monkeypatch):
+    monkeypatch.setattr(sweep, "AT_ONCE", 60.0)
+    sweeper = Sweeper()
+    sweeper.next(house.runtime)
+    with house.runtime.database.operations() as connection:
+        connection.exec_driver_sql("UPDATE sweeps SET asked_at = NULL")
+    with house.suite.work("search") as work:
+        mine = "record LIKE 'customer.%%' AND tenant_id = %s"
+        work.sql(f"UPDATE sweeps SET asked_at = %s WHERE {mine}", (work.now, work.tenant))
+        work.sql("DELETE FROM documents WHERE id = %s", (house.ids[0],))
+    assert len(_asked(house)) > 3
+    # What differs is looked at again after a while, and does not keep the others waiting.
+    assert sweeper.sweep(house.runtime) == 1
+    assert _asked(house) == {ACCOUNT}
+    # Nobody waits for the rest, and so the sweep rests.
+    assert sweeper.sweep(house.runtime) == 0
+    monkeypatch.setattr(sweep, "PATIENCE", 0.0)
+    assert sweeper.sweep(house.runtime) == 1
+    assert _asked(house) == set()
+    assert _indexed(house) == _living(house)
 
 
 def test_only_services_may_ask_for_versions(house):
