@@ -23,7 +23,9 @@ _PHRASE = f.Text(max=search.LONGEST_QUESTION)
 
 
 class Search:
-    """Filters are parameters named as in lists, `status.in=`, for every facet that a searched record declares."""
+    """Filters are parameters named as in lists, `status.in=`, for what searched records declare as such.
+
+    Those of custom fields are passed on: only the service knows the tenant's definitions."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -38,7 +40,8 @@ class Search:
         ]
 
     def query(self, req: falcon.Request, resp: falcon.Response) -> None:
-        given = parameters.single(req, (*self._words, *self._filters))
+        own = [name for name, _ in parameters.pairs(req) if search.is_custom(name)]
+        given = parameters.single(req, (*self._words, *self._filters, *own))
         params: JSON = {
             "q": _phrase(given.get("q", "")),
             "types": parameters.names("types", given["types"], self._types) if "types" in given else None,
@@ -48,11 +51,12 @@ class Search:
         if "after" in given:
             params["after"] = parameters.cursor("after", given["after"])
         if "facets" in given:
-            params["facets"] = parameters.names("facets", given["facets"], self._facets)
+            listed = [name for name in given["facets"].split(",") if search.CUSTOM.fullmatch(name)]
+            params["facets"] = parameters.names("facets", given["facets"], (*self._facets, *listed))
         for word in ("explain", "suggest"):
             if word in given:
                 params[word] = parameters.one_of(word, given[word], ("true", "false")) == "true"
-        filters = {name: text for name, text in given.items() if name in self._filters}
+        filters = {name: text for name, text in given.items() if name not in self._words}
         if filters:
             params["filters"] = _checked(params["types"], filters)
         self._send(req, resp, "search.query", params)

@@ -40,7 +40,9 @@ def collection_metadata(
     What is not `indexed` filters and sorts within a row budget.
     `context_actions` says what the asking principal may do, `{"update": "own", "place": "all"}`: action to scope.
     """
-    counted = [name for name in search.facets(record) if name not in hidden] if search.is_searched(record) else []
+    active = [one for one in custom if one["active"] and not {PREFIX + one["name"], "custom"} & set(hidden)]
+    searching = _searching(record, hidden, active) if search.is_searched(record) else None
+    counted = searching["facets"] if searching else []
     return {
         "name": record.record_name,
         "collection": record.collection,
@@ -55,9 +57,11 @@ def collection_metadata(
             {**one, "facet": one["name"] in counted} for one in _fields(record, context_actions, hidden, read_only)
         ],
         "custom_fields": [
-            custom_metadata(definition, f"{PREFIX}{definition['name']}" in read_only, context_actions)
-            for definition in sorted(custom, key=lambda one: (one["position"], one["name"]))
-            if definition["active"] and not {PREFIX + definition["name"], "custom"} & set(hidden)
+            {
+                **custom_metadata(definition, f"{PREFIX}{definition['name']}" in read_only, context_actions),
+                "facet": PREFIX + definition["name"] in counted,
+            }
+            for definition in sorted(active, key=lambda one: (one["position"], one["name"]))
         ],
         "commands": [
             {
@@ -70,7 +74,7 @@ def collection_metadata(
             }
             for command in declared.commands_of(record)
         ],
-        "search": {"type": record.singular, "facets": counted} if search.is_searched(record) else None,
+        "search": searching,
         "queries": [query.path for query in declared.queries_of(record)],
         "import": _importable(record, hidden, read_only) if "import" in record.operations else None,
         "retention": _retention(record),
@@ -125,6 +129,22 @@ def _fields(
                 "search": field.search,
                 "pii": field.pii,
             }
+
+
+def _searching(record: type[Record], hidden: Collection[str], custom: Sequence[JSON]) -> JSON:
+    """How search names the record, and the parameters of `/v1/search` that count and narrow by its fields."""
+    own = search.custom_narrowing({one["name"]: field_of(one) for one in custom})
+    counted = [name for name in search.facets(record) if name not in hidden]
+    narrowing = {name: field for name, field in search.narrowing(record).items() if name not in hidden} | own
+    return {
+        "type": record.singular,
+        "facets": [*counted, *(name for name, field in own.items() if search.is_custom_facet(field))],
+        "filters": [
+            search.parameter(name, operator)
+            for name, field in narrowing.items()
+            for operator in search.operators([field])
+        ],
+    }
 
 
 def custom_metadata(definition: JSON, guarded: bool, access: Mapping[str, str]) -> JSON:

@@ -12,6 +12,11 @@ from contracts.documents.parameters import AFTER, operand, shared
 
 JSON = dict[str, Any]
 MOST_FACETS = 10
+CUSTOM = (
+    "A tenant's custom fields narrow as the declared ones do, where their definition says that they are filtered by or "
+    "searched: `custom.colour=red`, `custom.colour.in=`, `custom.due.gte=`, `custom.due.within=`; `facets` counts by "
+    "`custom.colour`. Metadata names them: `facet` of each custom field, `search.filters` of the collection."
+)
 FLAG: JSON = {"type": "boolean", "default": False}
 QUESTION: JSON = {"type": "string", "maxLength": search.LONGEST_QUESTION, "pattern": f.TEXT_PATTERN}
 VERSION: JSON = {
@@ -115,6 +120,7 @@ def paths() -> dict[str, JSON]:
                     **answer(202, "What was found, without what `missing` names.", ref("SearchResult")),
                 },
                 (*READING, 422),
+                description=CUSTOM,
                 parameters=[*_words(), *_filters()],
             )
         },
@@ -181,14 +187,14 @@ def _words() -> list[JSON]:
 
 
 def _filters() -> list[JSON]:
-    """`status=placed`, `status.in=…`, `tags.has=…`: of the types that have the field, what has one of the values."""
+    """`status=placed`, `status.in=…`, `ordered_on.gte=…`: of the types that have the field, what has such a value."""
     found = []
-    for name, (facet, operator) in search.filters().items():
-        fields = [field for field in search.facet_fields()[facet].values() if operator in field.operators]
+    for name, (narrowing, operator) in search.filters().items():
+        fields = [field for field in search.narrowing_fields()[narrowing].values() if operator in field.operators]
         schema = _united([operand(field, operator) for field in fields])
         label = fields[0].label
         parameter = _query(name, schema, label[0] if label else "")
-        found.append({**parameter, "style": "form", "explode": False} if operator != "eq" else parameter)
+        found.append({**parameter, "style": "form", "explode": False} if operator in search.MOST_VALUES else parameter)
     return found
 
 

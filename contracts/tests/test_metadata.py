@@ -140,6 +140,29 @@ def test_a_tenants_custom_fields_are_described_like_the_others() -> None:
     assert collection_metadata(orders, {}, custom=[{**definition, "active": False}])["custom_fields"] == []
 
 
+def test_what_search_counts_and_narrows_by_is_told() -> None:
+    colour = {
+        "name": "colour",
+        "type": "choice",
+        "label": {"en": "Colour"},
+        "help": None,
+        "active": True,
+        "position": 1,
+    }
+    colour |= {"required": False, "default": None, "indexed": True, "searchable": False, "choices": []}
+    size = {**colour, "name": "size", "type": "number", "indexed": False, "searchable": True, "min": None, "max": None}
+    neither = {**colour, "name": "neither", "indexed": False}
+    told = collection_metadata(registry.collections["orders"], {}, custom=[colour, size, neither], hidden={"total"})
+    assert {"status", "currency", "custom.colour"} <= set(told["search"]["facets"])
+    assert {"status.in", "ordered_on.gte", "created_at.within", "custom.colour", "custom.size.lt"} <= set(
+        told["search"]["filters"]
+    )
+    unwanted = {"total.gte", "custom.neither", "custom.colour.gte", "ordered_on.empty", "birthday"}
+    assert not unwanted & set(told["search"]["filters"])
+    facets = {one["key"]: one["facet"] for one in told["custom_fields"]}
+    assert facets == {"colour": True, "size": False, "neither": False}
+
+
 def test_numbers_import_and_export_are_told() -> None:
     assert ORDER["number"] == {"pattern": "SO-{year}-{seq:05}", "scope": "year", "gaps": "none"}
     assert {"account_id", "lines.quantity", "ship_to.city"} <= set(ORDER["import"]["columns"])

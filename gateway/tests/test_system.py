@@ -173,9 +173,33 @@ def test_search_takes_pages_facets_and_the_filters_of_lists(client, bus):
     }
 
 
+def test_search_takes_bounds_as_lists_do_and_leaves_custom_fields_to_the_service(client, bus):
+    filters = {
+        "ordered_on.gte": "2026-01-01",
+        "total.lt": "1000.50",
+        "created_at.within": "last-30-days",
+        "custom.colour": "red",
+        "custom.size.gte": "anything",
+        "custom.in.in": "a,b",
+    }
+    client.simulate_get("/v1/search", params={"q": "a", "facets": "city,custom.colour", **filters}, params_csv=False)
+    assert (bus.last["params"]["filters"], bus.last["params"]["facets"]) == (filters, ["city", "custom.colour"])
+
+
 @pytest.mark.parametrize(
     ("query", "code", "field"),
     [
+        ("ordered_on.gte=2026-02-30", "bad_parameter", "ordered_on.gte"),
+        ("ordered_on.gte=today", "bad_parameter", "ordered_on.gte"),
+        ("ordered_on.within=soon", "bad_parameter", "ordered_on.within"),
+        ("created_at.lt=2026-01-01", "bad_parameter", "created_at.lt"),
+        ("total.gt=1e3", "bad_parameter", "total.gt"),
+        ("types=account&total.gt=1", "unknown_parameter", "total.gt"),
+        ("birthday.gte=2000-01-01", "unknown_parameter", "birthday.gte"),
+        ("custom.Colour=red", "unknown_parameter", "custom.Colour"),
+        ("custom.colour.near=red", "unknown_parameter", "custom.colour.near"),
+        ("custom.colour=a&custom.colour=b", "bad_parameter", "custom.colour"),
+        ("facets=custom.colour.in", "bad_parameter", "facets"),
         ("colour=red", "unknown_parameter", "colour"),
         ("status.gte=placed", "unknown_parameter", "status.gte"),
         ("types=contact&status=placed", "unknown_parameter", "status"),

@@ -61,7 +61,13 @@ def glance(
 
 
 def _fits(row: Any, filters: Sequence[Filter]) -> bool:
-    return all(not set(one.values).isdisjoint(row.facets.get(one.field, ())) for one in filters)
+    return all(any(_holds(one, value) for value in row.facets.get(one.field, ())) for one in filters)
+
+
+def _holds(one: Filter, value: str) -> bool:
+    if one.values:
+        return value in one.values
+    return (one.low is None or one.low <= value) and (one.high is None or value < one.high)
 
 
 def _hit(row: Any, points: int) -> Hit:

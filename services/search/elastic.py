@@ -19,7 +19,7 @@ from chassis.database import Work
 from contracts.registry import registry
 from services.search import behind
 from services.search.elastic_cluster import BULK_SECONDS, Away, Cluster, dumps
-from services.search.elastic_documents import family_of, instant_of, key_in, source_of
+from services.search.elastic_documents import families, family_of, instant_of, key_in, source_of
 from services.search.elastic_questions import Custom, families_of, found_by_words
 from services.search.generations import Generations, Targets, beside
 from services.search.index import Asked, Found, Freshness, Hit, Key
@@ -55,6 +55,13 @@ class ElasticIndex:
             keep_again(work, documents, older=True)
             behind.note(work, documents, forced=True)
         self._glance.tell(tenant)
+
+    def show(self) -> None:
+        """What was written is found from now on. Raises Away."""
+        try:
+            self.generations.refresh([self.generations.alias(family) for family in families()])
+        except ApiError as error:
+            raise Away(f"an index is missing: {error}") from error
 
     def tell(self, tenant: str) -> None:
         """This process knows at once that something of the tenant is noted as lacking."""
@@ -145,6 +152,9 @@ class ElasticIndex:
         names = [self.generations.alias(family) for family in families_of(asked.visible)]
         options = {"include_named_queries_score": "true"} if asked.explain else {}
         try:
+            if self.cluster.circuit.broken:
+                # It may have taken something just before it went away, and shows that only a second after it is back.
+                self.show()
             return found_in(self.cluster.search(names, body(), routing=tenant, **options), asked)
         except Away:
             return None
@@ -163,9 +173,9 @@ class ElasticIndex:
             return known
         with self._reading(tenant) as work:
             lacking = behind.among(work, list(known))
-        families = {family_of(record) for record, _ in known}
+        touched = sorted({family_of(record) for record, _ in known})
         try:
-            self.generations.refresh([self.generations.alias(family) for family in sorted(families)])
+            self.generations.refresh([self.generations.alias(family) for family in touched])
         except (Away, ApiError):
             self._glance.tell(tenant)
             return known

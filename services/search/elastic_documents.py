@@ -6,7 +6,8 @@ All text is taken apart in Python (`mapping.py`), so the fields are plain keywor
   reads one list and does not gather thousands of words;
 - `seen`: `field|weight|word`, asked instead of the above where fields are hidden from whoever asks;
 - `bucket`, `part`, `low` and `high`: how the sweep compares many at once (`elastic_digest.py`);
-- `facets.<field>`; `owner`, `team`, `record`, `tenant` for what may be seen; `changed` in microseconds, `id` for order.
+- `facets.<field>`, and of custom fields `custom.<name>`: one flattened field, whatever tenants define;
+- `owner`, `team`, `record`, `tenant` for what may be seen; `changed` in microseconds, `id` for order.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import datetime as dt
 from functools import cache
 from typing import Any
 
+from contracts.custom import PREFIX
 from services.search.elastic_digest import told_by
 from services.search.mapping import BACK, SOUND, Document, searchables
 
@@ -83,6 +85,7 @@ def mapping(family: str) -> JSON:
             "seen": WORD,
             **{f"{kind}{weight}": WORD for weight in weights() for kind in "wb"},
             "facets": {"properties": dict.fromkeys(sorted(facets), VALUE)},
+            "custom": {"type": "flattened"},
             "data": {"type": "object", "enabled": False},
         },
     }
@@ -119,9 +122,17 @@ def source_of(tenant: str, document: Document) -> JSON:
     return {
         **source,
         **{name: list(values) for name, values in found.items()},
-        "facets": document.facets,
+        "facets": {name: values for name, values in document.facets.items() if not name.startswith(PREFIX)},
+        "custom": {
+            name.removeprefix(PREFIX): values for name, values in document.facets.items() if name.startswith(PREFIX)
+        },
         "data": document.data,
     }
+
+
+def facet_in(name: str) -> str:
+    """Where the values of a facet lie."""
+    return name if name.startswith(PREFIX) else f"facets.{name}"
 
 
 def seen(field: str, weight: int, word: str) -> str:

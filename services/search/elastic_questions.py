@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from services.search.elastic_documents import (
+    facet_in,
     family_of,
     is_beginning,
     key_in,
@@ -16,13 +17,15 @@ from services.search.elastic_documents import (
     seen,
     weights,
 )
-from services.search.index import BEGINNING, KEY, KEY_WEIGHT, OWN, Asked
+from services.search.index import BEGINNING, KEY, KEY_WEIGHT, OWN, Asked, Filter
 from services.search.mapping import searchables, shares
 from services.search.phrases import Term, prefix
 from services.search.visibility import Visible
 
 JSON = dict[str, Any]
 MOST_VALUES = 1_000
+FIRST, LAST = "0", ":"
+"""What is in an order begins with a digit; a flattened field wants both bounds of a range."""
 SORT = [{"_score": "desc"}, {"changed": "desc"}, {"id": "desc"}]
 Custom = Mapping[str, Iterable[str]]
 """The names of the searched custom fields, by record."""
@@ -102,17 +105,20 @@ def body(tenant: str, asked: Asked, must: Sequence[JSON], *conditions: JSON) -> 
 
 def narrowed(asked: Asked) -> list[JSON]:
     """The filters; a record from whom the field is hidden does not answer them."""
-    return [
-        {"bool": {"filter": [{"terms": {f"facets.{field}": list(values)}}], **without(asked.visible, field)}}
-        for field, values in asked.filters
-    ]
+    return [{"bool": {"filter": [_holds(one)], **without(asked.visible, one.field)}} for one in asked.filters]
+
+
+def _holds(one: Filter) -> JSON:
+    if one.values:
+        return {"terms": {facet_in(one.field): list(one.values)}}
+    return {"range": {facet_in(one.field): {"gte": one.low or FIRST, "lt": one.high or LAST}}}
 
 
 def counted(asked: Asked) -> JSON:
     return {
         f"facet {field}": {
             "filter": {"bool": {"filter": [{"match_all": {}}], **without(asked.visible, field)}},
-            "aggs": {"values": {"terms": {"field": f"facets.{field}", "size": MOST_VALUES}}},
+            "aggs": {"values": {"terms": {"field": facet_in(field), "size": MOST_VALUES}}},
         }
         for field in asked.facets
     }

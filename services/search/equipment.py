@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -53,6 +54,17 @@ def comparable(runtime: Any) -> bool | None:
         return {one.form for several in asked.values() for one in several} == {form()}
     except (Away, ApiError):
         return False
+
+
+def show(runtime: Any) -> None:
+    """What Elasticsearch was given is found there from now on. While it is away, PostgreSQL answers."""
+    index = elastic_of(runtime)
+    if index is None:
+        return
+    from services.search.elastic_cluster import Away
+
+    with suppress(Away):
+        index.show()
 
 
 def tend(runtime: Any) -> None:

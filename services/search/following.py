@@ -11,10 +11,10 @@ import datetime as dt
 import logging
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from chassis.errors import Problem
-from services.search import tenants
+from services.search import equipment, tenants
 from services.search.indexing import take_in
 from services.search.mapping import searchables
 
@@ -39,6 +39,15 @@ _HELD = (
 )
 
 
+class Place(NamedTuple):
+    """How far a tenant's feed is indexed, since when the next event waits, and by how many events that moved."""
+
+    tenant: str
+    position: int
+    since: dt.datetime | None
+    moved: int
+
+
 @dataclass
 class Follower:
     """The timer of one process. `fetched` counts the events that had to be fetched from the log since it started."""
@@ -56,36 +65,39 @@ class Follower:
         except Problem as problem:
             log.info("search does not know how far it is: %s", problem)
             return 0
-        moved, end = 0, time.monotonic() + AT_ONCE
+        end, places = time.monotonic() + AT_ONCE, list[Place]()
         for tenant in known:
             try:
-                while True:
-                    gone, more = self._advance(runtime, tenant, heads.get(tenant, 0))
-                    moved += gone
-                    if not gone or not more or time.monotonic() > end:
-                        break
+                places.append(self._reached(runtime, tenant, heads.get(tenant, 0), end))
             except Problem as problem:
                 log.info("search does not know how far it is: %s", problem)
+        moved = sum(place.moved for place in places)
+        if moved:
+            # A position promises that all up to it is found, and Elasticsearch shows what it took a second later.
+            equipment.show(runtime)
+        for place in places:
+            with runtime.database.work(runtime.principal(place.tenant, "timer:follow")) as work:
+                work.sql(_KEEP, (place.tenant, place.position, place.since, work.now))
         return moved
 
-    def _advance(self, runtime: Any, tenant: str, head: int) -> tuple[int, bool]:
-        """One page of the tail. Returns how many events it moved on by, and whether there is more."""
+    def _reached(self, runtime: Any, tenant: str, head: int, end: float) -> Place:
+        """Up to where the index has come in a tenant's feed, looked at page by page until `end`."""
         principal = runtime.principal(tenant, "timer:follow")
         with runtime.database.reading(principal) as work:
             stand = work.sql(_STAND, (tenant,)).first()
-        position = stand.position if stand else 0
-        rows: list[list[Any]] = []
-        if position < head:
+        began = position = stand.position if stand else 0
+        waiting: list[list[Any]] = []
+        while position < head:
             body = runtime.ask("eventlog", "eventlog.tail", {"after": position}, principal)
             rows, head = body["rows"], body["head"]
-        waiting = self._waiting(runtime, principal, rows)
-        reached = waiting[0][0] - 1 if waiting else rows[-1][0] if rows else max(position, head)
+            waiting = self._waiting(runtime, principal, rows)
+            position = waiting[0][0] - 1 if waiting else rows[-1][0] if rows else head
+            if waiting or len(rows) < PAGE or time.monotonic() > end:
+                break
         since = dt.datetime.fromtimestamp(waiting[0][4], dt.UTC) if waiting else None
-        with runtime.database.work(principal) as work:
-            work.sql(_KEEP, (tenant, reached, since, work.now))
         if waiting:
             self._fetch(runtime, principal, waiting)
-        return reached - position, not waiting and len(rows) == PAGE
+        return Place(tenant, position, since, position - began)
 
     def _waiting(self, runtime: Any, principal: Any, rows: list[list[Any]]) -> list[list[Any]]:
         """Those of these events whose record is not in the index in that version or a newer one."""

@@ -20,7 +20,7 @@ def let_go(request: Any, work: Work) -> JSON:
     wanted = {(request.record, request.id): request.version}
     wanted |= {(one.record, one.id): one.version for one in request.also}
     wanted = {key: version for key, version in wanted.items() if key[0] in searchables()}
-    everything = visible(work.context, searchables())
+    everything = visible(work.service, work.context, searchables())
     there = index_of(work.service).versions(work.tenant, list(wanted), everything)
     if any(there.get(key, 0) < version for key, version in wanted.items()):
         raise NotYet("The index has yet to hear of what was erased.")

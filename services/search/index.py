@@ -33,11 +33,13 @@ class Cursor(NamedTuple):
 
 
 class Filter(NamedTuple):
-    """The document's facet `field` must hold one of the values. Facets that are texts have a second one behind their
-    name and a `~`, with folded values."""
+    """The document's facet `field`, as documents have it (`mapping.py`), must hold one of the values, or without any a
+    value from `low` on and below `high`, in the order of their bytes."""
 
     field: str
-    values: tuple[str, ...]
+    values: tuple[str, ...] = ()
+    low: str | None = None
+    high: str | None = None
 
 
 @dataclass(frozen=True)

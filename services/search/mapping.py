@@ -5,14 +5,18 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cache
 from typing import Any
 
+from marshmallow import ValidationError
+
 from chassis import names, pinyin, slips, text
 from contracts import fields as f
+from contracts.custom import PREFIX
 from contracts.records import Record
 from contracts.registry import registry
-from contracts.search import facets, is_text
+from contracts.search import CUSTOM_TEXT, kind_of, narrowing
 
 JSON = dict[str, Any]
 TITLE_WEIGHT, SUBTITLE_WEIGHT, EXTERNAL_WEIGHT = 5, 1, 8
@@ -26,14 +30,16 @@ SOUND, BACK = "^", "<"
 SHORTEST_BACK = slips.SHORT - 1
 """Two letters too many may have been typed in a word of more than `SHORT` letters."""
 EXTERNAL = "external_ids"
-FOLDED = "~"
-"""Behind the name of a facet that is a text: its values folded, which filters compare."""
+FOLDED, ORDERED = "~", "#"
+"""Behind the name of a facet: its values folded, which filters by texts compare; and numbers as texts that are in the
+order of the numbers."""
+ENDINGS = {"text": FOLDED, "number": ORDERED}
 
 
 @dataclass(frozen=True)
 class Searchable:
-    """How one record is searched: the weight of each field, the fields whose whole value is a key to it, and the facets
-    as documents have them."""
+    """How one record is searched: the weight of each field, the fields whose whole value is a key to it, and by what it
+    is counted and narrowed, as documents have it."""
 
     record: str
     type: str
@@ -108,10 +114,12 @@ def _searchable(record: type[Record]) -> Searchable | None:
 
 
 def _facet_names(record: type[Record]) -> Iterator[str]:
-    for name, field in facets(record).items():
-        yield name
-        if is_text(field):
-            yield name + FOLDED
+    for name, field in narrowing(record).items():
+        kind = kind_of(field)
+        if kind != "number":
+            yield name
+        if kind in ENDINGS:
+            yield name + ENDINGS[kind]
 
 
 def document_of(event: JSON, custom: dict[str, frozenset[str]] | None = None) -> Document | None:
@@ -146,21 +154,51 @@ def gone(record: str, record_id: str, version: int, at: dt.datetime) -> Document
 
 
 def _facets(searchable: Searchable, data: JSON) -> dict[str, tuple[str, ...]]:
-    """The values of each facet that is filled; those of texts a second time, as they are compared."""
+    """The values by which a record is counted and narrowed, by facet.
+
+    Those of custom fields stand there in every way in which they may be compared, whatever their definitions say at
+    present: so a definition may come after them, and may change, and nothing has to be indexed anew.
+    """
     found = {}
     for name in searchable.facets:
-        values = _facet(data.get(name.removesuffix(FOLDED)))
+        values = _compared(data.get(name.rstrip(FOLDED + ORDERED)), name[-1])
         if values:
-            found[name] = tuple(text.fold(value) for value in values) if name.endswith(FOLDED) else values
+            found[name] = values
+    for name, value in (data.get("custom") or {}).items():
+        for ending in ("", FOLDED, ORDERED):
+            values = tuple(one for one in _compared(value, ending) if len(one) <= CUSTOM_TEXT)
+            if values:
+                found[PREFIX + name + ending] = values
     return found
 
 
-def _facet(value: Any) -> tuple[str, ...]:
+def _compared(value: Any, ending: str) -> tuple[str, ...]:
     """The values of a facet as texts: `true` and `false` for yes and no, nothing for what is empty."""
+    if ending == ORDERED:
+        number = _number(value)
+        return () if number is None else (ordered(number),)
     if isinstance(value, bool):
         return ("true" if value else "false",)
     values = value if isinstance(value, list) else [value]
-    return tuple(one for one in values if isinstance(one, str) and one)
+    texts = tuple(one for one in values if isinstance(one, str) and one)
+    return tuple(text.fold(one) for one in texts) if ending == FOLDED else texts
+
+
+def _number(value: Any) -> Decimal | None:
+    """Of money the amount, whatever the currency."""
+    if isinstance(value, dict):
+        value = value.get("amount")
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    try:
+        return f.parse_decimal(value)
+    except ValidationError:
+        return None
+
+
+def ordered(number: Decimal) -> str:
+    """A number of at most 15 digits and 10 decimals as a text of 27 digits, in the order of the numbers."""
+    return f"{int(number.scaleb(10)) + 10**26:027}"
 
 
 def newest(documents: list[Document]) -> list[Document]:

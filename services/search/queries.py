@@ -9,7 +9,6 @@ from typing import Any
 from chassis.context import Context
 from chassis.text import fold
 from contracts.fields import instant
-from contracts.search import facet_fields, is_text
 from services.search import cursors, nearby, questions, recents, synonyms
 from services.search.beginning import glance
 from services.search.highlights import highlight, subtitle_of, title_of
@@ -52,15 +51,15 @@ def query(runtime: Any, context: Context, params: JSON) -> JSON:
     `{"account/<id>": n}` waits up to 5 s for these versions; what did not come, or may not be seen, is then named in
     `missing`, and the status is 202.
     """
-    question = questions.read(context, params)
+    question = questions.read(runtime, context, params)
     with runtime.database.reading(context) as work:
         lifted = recents.lifted(work)
         readings = synonyms.widened(phrases(question.typed), question.typed, synonyms.groups(work))
     after = None if question.after is None else cursors.read(question.after, question.digest, readings)
     index = index_of(runtime)
-    missing = _wait(index, context, question)
+    missing = _wait(runtime, context, question)
     freshness = index.freshness(context.tenant)
-    seen = visible(context, question.records).having(question.narrowed_by)
+    seen = visible(runtime, context, question.records).having(question.narrowed_by, question.custom)
     if question.typed.strip():
         answer = _answer(runtime, context, question, readings, seen, lifted, after)
     else:
@@ -172,7 +171,9 @@ def _body(question: Question, answer: Answer, seen: Visible, freshness: Freshnes
         "freshness": _freshness(freshness, found),
     }
     if question.facets:
-        body["by_field"] = {field: _counted(field, found.facets.get(field, {})) for field in question.facets}
+        body["by_field"] = {
+            field: _counted(found.facets.get(field, {}), folded=field in question.texts) for field in question.facets
+        }
     if answer.slips:
         body["fuzzy"] = True
     if answer.did_you_mean:
@@ -203,9 +204,9 @@ def _visible_data(hit: Hit, seen: Visible) -> JSON:
     return {name: value for name, value in hit.data.items() if name not in concealed}
 
 
-def _counted(field: str, counts: dict[str, int]) -> list[JSON]:
+def _counted(counts: dict[str, int], *, folded: bool) -> list[JSON]:
     """`[{value, count}]`, the most frequent first; a text counts once however it is spelled, as most spell it."""
-    if any(is_text(one) for one in facet_fields()[field].values()):
+    if folded:
         alike: dict[str, list[tuple[int, str]]] = {}
         for value, count in counts.items():
             alike.setdefault(fold(value), []).append((-count, value))
@@ -240,12 +241,12 @@ def _freshness(freshness: Freshness, found: Found) -> JSON:
     }
 
 
-def _wait(index: Index, context: Context, question: Question) -> list[str]:
+def _wait(runtime: Any, context: Context, question: Question) -> list[str]:
     """Wait until the index holds the wanted versions. Returns those that did not come in time."""
     wanted = question.versions
     if not wanted:
         return []
-    seen = visible(context, searchables())
+    index, seen = index_of(runtime), visible(runtime, context, searchables())
     end = time.monotonic() + min(PATIENCE, context.time_left() - RESERVE)
     while True:
         known = index.versions(context.tenant, list(wanted), seen)

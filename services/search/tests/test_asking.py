@@ -17,7 +17,7 @@ from services.search.visibility import visible
 
 
 def _asked(index, typed, *, limit=100, context=None, **options):
-    seen = visible(context or index.suite.context(), searchables())
+    seen = visible(index.runtime, context or index.suite.context(), searchables())
     return Asked(phrases(typed)[0], seen, limit, **options)
 
 

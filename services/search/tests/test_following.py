@@ -8,6 +8,7 @@ import pytest
 
 from chassis.bus.wire import encode
 from chassis.ids import new_id
+from services.search.elastic_cluster import Cluster
 from services.search.following import Follower
 from services.search.tests.support import ACCOUNT, Index, event
 
@@ -101,3 +102,27 @@ def test_the_position_of_one_tenant_says_nothing_of_another(house):
     Follower().follow(house.runtime)
     assert _freshness(house)["position"] == 3
     assert house.ask("firm", context=house.suite.context(tenant=other))["freshness"]["position"] is None
+
+
+def test_what_a_position_covers_is_found_in_elasticsearch_too(house, node):
+    cluster = Cluster(node.url, "followed", patience=30)
+    house.use(cluster)
+    # As if the second in which it shows nothing new were long.
+    cluster.ask("PUT", "/followed-*/_settings", {"index": {"refresh_interval": "-1"}}, seconds=30)
+    events = _accounts(house, 3)
+    _log(house, *events)
+    house.runtime.events([encode(one) for one in events])
+    assert house.titles("firm") == []
+    Follower().follow(house.runtime)
+    assert _freshness(house)["position"] == 3
+    assert sorted(house.titles("firm")) == ["Firm 0", "Firm 1", "Firm 2"]
+
+
+def test_what_elasticsearch_took_before_it_was_away_is_found_when_it_is_back(house, node):
+    cluster = Cluster(node.url, "back", patience=30, rest=0)
+    house.use(cluster)
+    cluster.ask("PUT", "/back-*/_settings", {"index": {"refresh_interval": "-1"}}, seconds=30)
+    house.runtime.events([encode(one) for one in _accounts(house, 3)])
+    cluster.circuit.broken = True
+    assert len(house.titles("firm")) == 3
+    assert not cluster.circuit.broken

@@ -52,7 +52,7 @@ def test_questions_use_the_index_of_words_whatever_the_scope(full):
         context = full.suite.context(
             grants={"*": {"read": scope}}, teams=[full.suite.tenant], masks={CONTACT: {"hidden": ["email"]}}
         )
-        seen = visible(context, searchables())
+        seen = visible(full.runtime, context, searchables())
         for typed in [*alike, "name", "name ab", "ab cd name", "中国银行", "030-0074321", "4711", "zgyh"]:
             for phrase in phrases(typed):
                 question = Question(full.suite.tenant, Asked(phrase, seen, 20))
