@@ -65,7 +65,7 @@ def _fits(row: Any, filters: Sequence[Filter]) -> bool:
 
 
 def _holds(one: Filter, value: str) -> bool:
-    if one.values:
+    if not one.bounded:
         return value in one.values
     return (one.low is None or one.low <= value) and (one.high is None or value < one.high)
 

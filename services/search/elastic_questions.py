@@ -109,7 +109,7 @@ def narrowed(asked: Asked) -> list[JSON]:
 
 
 def _holds(one: Filter) -> JSON:
-    if one.values:
+    if not one.bounded:
         return {"terms": {facet_in(one.field): list(one.values)}}
     return {"range": {facet_in(one.field): {"gte": one.low or FIRST, "lt": one.high or LAST}}}
 

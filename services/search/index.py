@@ -33,13 +33,17 @@ class Cursor(NamedTuple):
 
 
 class Filter(NamedTuple):
-    """The document's facet `field`, as documents have it (`mapping.py`), must hold one of the values, or without any a
-    value from `low` on and below `high`, in the order of their bytes."""
+    """The document's facet `field`, as documents have it (`mapping.py`), must hold one of the values, or, where there
+    is a bound, a value from `low` on and below `high`, in the order of their bytes."""
 
     field: str
     values: tuple[str, ...] = ()
     low: str | None = None
     high: str | None = None
+
+    @property
+    def bounded(self) -> bool:
+        return self.low is not None or self.high is not None
 
 
 @dataclass(frozen=True)

@@ -190,12 +190,12 @@ class Question:
     def _filtered(self, alias: str) -> str:
         """Documents that have one of the wanted values in each facet, where that facet is not hidden."""
         found = ""
-        for field, values, low, high in self.asked.filters:
-            hidden = [record for record, fields in sorted(self.asked.visible.hidden.items()) if field in fields]
-            own = f"{alias}.facets -> {self._keep(field)}::text"
-            if values:
-                found += f" AND {own} ?| {self._keep(list(values))}::text[]"
-            for compared, bound in ((">=", low), ("<", high)):
+        for one in self.asked.filters:
+            hidden = [record for record, fields in sorted(self.asked.visible.hidden.items()) if one.field in fields]
+            own = f"{alias}.facets -> {self._keep(one.field)}::text"
+            if not one.bounded:
+                found += f" AND {own} ?| {self._keep(list(one.values))}::text[]"
+            for compared, bound in ((">=", one.low), ("<", one.high)):
                 if bound is not None:
                     found += f' AND ({own} ->> 0) COLLATE "C" {compared} {self._keep(bound)}'
             found += f" AND NOT {alias}.record = ANY({self._keep(hidden)}::text[])"
