@@ -273,6 +273,8 @@ MESSAGES = {
     "as_of: {}": "as_of：{}",
     # search
     "At most {} facets.": "最多 {} 个统计字段。",
+    "It is another kind of field in another type: say which one in types.": "该字段在不同类型中种类不同：请在 types 中指定类型。",
+    "Not days of the calendar.": "日期不存在。",
     "There is no such filter for these types.": "这些类型没有该筛选条件。",
     "A question has q, types and filters.": "搜索由 q、types 和 filters 组成。",
     "A saved search has only a filter.": "已存搜索只有筛选条件。",
