@@ -10,7 +10,9 @@ are followed by their own events; their asks only wait until these have come.
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -20,7 +22,7 @@ from chassis.records import Store, erasing, holding, redacting
 from chassis.saga import RETRIABLE, Saga, Step
 from contracts import fields as f
 from contracts.children import KINDS
-from contracts.deleting import Tie, ties_of, ties_to
+from contracts.deleting import STANDARD_REFS, Tie, ties_of, ties_of_people, ties_to
 from contracts.erasing import ASKS
 from contracts.records import Record
 from contracts.registry import registry
@@ -115,16 +117,32 @@ def let_go(request: Any, work: Work) -> JSON:
     for at, (store, tie) in list(enumerate(_places(work, request)))[int(first) :]:
         found = _referring(work, store, tie, request, last or NOWHERE)
         last = ""
-        _redact(work, store, found, words, counts, kept, also)
+        _redact(work, store, tie, found, words, counts, kept, also)
         if len(found) == BATCH:
             return _answer(counts, kept, also, after=f"{at}:{found[-1].id}")
     return _answer(counts, kept, also, after=None)
 
 
-def answer_of_follower(request: Any, counts: JSON) -> JSON:
-    """A batch of a follower is what it was told; a full one is followed by another."""
+def let_go_at_once(request: Any, work: Work) -> JSON:
+    """What `let_go` does, to the end: for followers, whose own records are few. With their later batches: nothing."""
+    counts: Counter[str] = Counter()
+    kept: JSON = {}
+    also: list[JSON] = []
+    after, more = None, request.after in (None, "0")
+    while more:
+        batch = let_go(SimpleNamespace(**{**vars(request), "after": after}), work)
+        after, more = batch["after"], batch["more"]
+        counts.update(batch["counts"])
+        kept |= batch["kept"]
+        also += batch["also"]
+    return _answer(dict(counts), kept, also, after=None)
+
+
+def answer_of_follower(request: Any, own: JSON, counts: JSON) -> JSON:
+    """A batch of a follower is what it was told; a full one is followed by another, and so are records of its `own`."""
+    more = len(request.also) == BATCH or bool(own["also"])
     after = str(int(request.after or 0) + len(request.also))
-    return {"counts": counts, "kept": {}, "also": [], "more": len(request.also) == BATCH, "after": after}
+    return {**own, "counts": {**own["counts"], **counts}, "more": more, "after": after}
 
 
 def _answer(counts: JSON, kept: JSON, also: list[JSON], after: str | None) -> JSON:
@@ -134,11 +152,28 @@ def _answer(counts: JSON, kept: JSON, also: list[JSON], after: str | None) -> JS
 def _places(work: Work, request: Any) -> list[tuple[Store[Any], Tie | None]]:
     """Where something may speak of the person."""
     places: list[tuple[Store[Any], Tie | None]] = [
-        (work.service.stores[tie.holder.record_name], tie)
-        for tie in ties_to(request.record)
-        if tie.holder.record_name in work.service.stores and tie.name != "merged_into_id"
+        (store, tie)
+        for tie in (*ties_to(request.record), *ties_of_people(request.record))
+        if tie.name != "merged_into_id"
+        and _has_words(tie.holder)
+        and (store := _store_of(work, tie.holder)) is not None
     ]
     return places + [(store, None) for store in work.service.stores.values() if _is_about(store.record)]
+
+
+def _store_of(work: Work, holder: type[Record]) -> Store[Any] | None:
+    """The store of a record of this service. Notes about all kinds of records are in one table, which any can reach."""
+    if holder.service != work.service.name:
+        return None
+    if holder.record_name in registry.children:
+        return next((work.service.children(name, holder.singular) for name in work.service.stores), None)
+    return work.service.stores.get(holder.record_name)
+
+
+def _has_words(record: type[Record]) -> bool:
+    """Whether people write in it, or what is personal is copied into it. Ledgers and logs, of which there may be very
+    many, have nothing but ids and codes."""
+    return "create" in record.operations or any(field.pii for field in record.declared().values())
 
 
 def _is_about(record: type[Record]) -> bool:
@@ -165,6 +200,7 @@ def _referring(work: Work, store: Store[Any], tie: Tie | None, request: Any, aft
 def _redact(
     work: Work,
     store: Store[Any],
+    tie: Tie | None,
     found: Sequence[Any],
     words: redacting.Words,
     counts: JSON,
@@ -174,7 +210,9 @@ def _redact(
     """Take the words out of records, of those that hang on them here, and of their history."""
     if not found:
         return
-    for other, entities in ((store, found), *_hanging(work, store, found), *_written(work, store, found)):
+    # What hangs on a record repeats the words of who it is about, not those of its owner.
+    hanging = () if tie is not None and tie.name in STANDARD_REFS else _hanging(work, store, found)
+    for other, entities in ((store, found), *hanging, *_written(work, store, found)):
         if other.record.singular == "attachment":
             kept["files"] = UNREAD
         if other.stored.insert_only:
@@ -210,7 +248,7 @@ def _written(work: Work, store: Store[Any], found: Sequence[Any]) -> Iterator[tu
 def _hanging(work: Work, store: Store[Any], found: Sequence[Any]) -> Iterator[tuple[Store[Any], list[Any]]]:
     """What repeats a record's words in the same service: the delivery of a notification, the talk of an activity."""
     for other in work.service.stores.values():
-        for tie in ties_of(other.record):
+        for tie in ties_of(other.record) if _has_words(other.record) else ():
             if tie.target == store.name and tie.kind == "one" and other is not store:
                 lock = "" if other.stored.insert_only else " FOR UPDATE"
                 rows = work.sql(
@@ -238,13 +276,34 @@ def _traces(request: Any, work: Work, words: redacting.Words) -> JSON:
             (work.tenant, request.record, request.id),
         )
     counts["copies"] = len(rows)
-    counts["kept answers"] = work.sql(
-        "DELETE FROM idempotency WHERE tenant_id = %s AND position(%s IN answer) > 0", (work.tenant, request.id)
-    ).rowcount
+    counts["kept answers"] = _answers(request, work, words)
     counts["waiting messages"] = _inbox(request, work, words)
     counts["logs of sagas"] = _sagas(request, work, words)
     counts["files of jobs"] = _jobs(request, work)
     return {name: count for name, count in counts.items() if count}
+
+
+def _answers(request: Any, work: Work, words: redacting.Words) -> int:
+    """Kept answers with the record itself go. Those with what refers to it lose the words and stay: without them a
+    repeated request would have a second effect."""
+    gone = work.sql(
+        "DELETE FROM idempotency WHERE tenant_id = %s AND position(%s IN answer) > 0",
+        (work.tenant, f'"id":"{request.id}"'),
+    ).rowcount
+    changed = 0
+    for row in work.sql(
+        "SELECT principal, route, key, answer FROM idempotency WHERE tenant_id = %s AND position(%s IN answer) > 0",
+        (work.tenant, request.id),
+    ).all():
+        before = orjson.loads(row.answer)
+        after = words.out_of(before)
+        if after != before:
+            changed += 1
+            work.later(
+                "UPDATE idempotency SET answer = %s WHERE tenant_id = %s AND principal = %s AND route = %s AND key = %s",
+                (_json(after), work.tenant, row.principal, row.route, row.key),
+            )
+    return gone + changed
 
 
 def _inbox(request: Any, work: Work, words: redacting.Words) -> int:
@@ -282,7 +341,8 @@ def _sagas(request: Any, work: Work, words: redacting.Words) -> int:
 def _jobs(request: Any, work: Work) -> int:
     """Files that were exported, imported or rejected may name anybody of their collection: nobody can take one person
     out of them, so all of the record and of what refers to it go. The sweep deletes the blobs."""
-    records = sorted({request.record, *(tie.holder.record_name for tie in ties_to(request.record))})
+    ties = (*ties_to(request.record), *ties_of_people(request.record))
+    records = sorted({request.record, *(tie.holder.record_name for tie in ties)})
     return jobs.let_go(work, records)
 
 

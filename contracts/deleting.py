@@ -64,6 +64,17 @@ def _ties(target: str, declared: int) -> tuple[Tie, ...]:
     return tuple(tie for holder in registry.records.values() for tie in ties_of(holder) if tie.target == target)
 
 
+def ties_of_people(target: str) -> Iterator[Tie]:
+    """Where records name a user as their owner, and notes and attachments as their author. Nothing stands or falls with
+    these, but what he is called is taken out of there too when he is erased."""
+    for holder in registry.records.values():
+        for name in STANDARD_REFS:
+            if holder.declared()[name].target == target:  # type: ignore[attr-defined]
+                yield Tie(holder, name, target, "one", "", "keep", ())
+    for holder in registry.children.values():
+        yield from (tie for tie in ties_of(holder) if tie.target == target)
+
+
 def asked(target: str) -> tuple[str, ...]:
     """The other services whose records can stand against deleting a `target`: they are asked before it goes."""
     own = target.split(".", 1)[0]

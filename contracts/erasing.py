@@ -91,6 +91,16 @@ class Erased(Part):
     after = f.Text(max=200)
 
 
-# Those that may hold something of a customer's people; the index and the log come last, behind everybody's events.
-PARTICIPANTS = ("customer", "sales", "marketing", "service", "notify", "search", "eventlog")
+# Each keeps copies, kept answers and files; the index and the log come last, behind everybody's events.
+PARTICIPANTS = (
+    "identity",
+    "customer",
+    "inventory",
+    "sales",
+    "marketing",
+    "service",
+    "notify",
+    "search",
+    "eventlog",
+)
 ASKS = {service: Ask(f"{service}.erase", request=Erase, reply=Erased) for service in PARTICIPANTS}

@@ -72,11 +72,12 @@ class User(
     subtitle=("email", "title"),
     # The history of everything names them.
     retention=None,
+    erases=True,
 ):
     """An employee who signs in. The manager tree decides who reports to whom."""
 
-    name = f.Text(required=True, filter=True, sort=True, search=10, label=("Name", "姓名"))
-    email = f.Email(required=True, filter=True, sort=True, search=8, label=("E-mail", "邮箱"))
+    name = f.Text(required=True, filter=True, sort=True, search=10, pii=True, label=("Name", "姓名"))
+    email = f.Email(required=True, filter=True, sort=True, search=8, pii=True, label=("E-mail", "邮箱"))
     title = f.Text(max=100, search=2, label=("Title", "职位"))
     manager_id = f.Ref(
         "identity.user",

@@ -139,17 +139,19 @@ def _known_by(work: Work, store: Store[Any], entity: Any) -> Iterator[str]:
     assert entity.was is not None
     yield from words_of(store.record, entity.was)
     for row in work.sql(
-        "SELECT private FROM changes WHERE tenant_id = %s AND record_id = %s", (work.tenant, entity.id)
+        "SELECT snapshot, previous, private FROM changes WHERE tenant_id = %s AND record_id = %s",
+        (work.tenant, entity.id),
     ).all():
+        # What was not declared personal when it was written stands beside the private part.
         for part in ("snapshot", "previous"):
-            yield from words_of(store.record, row.private.get(part) or {})
+            yield from words_of(store.record, {**getattr(row, part), **(row.private.get(part) or {})})
 
 
 def _empty(work: Work, store: Store[Any], entity: Any) -> None:
     names = spoken(store.record)
     for name in names:
         field = store.record.declared()[name]
-        setattr(entity, name, _nothing(field))
+        setattr(entity, name, _nothing(field, entity.id))
     store.write_as_is(work, entity, f"{store.name}.erased")
     work.flush()
     work.later(
@@ -160,12 +162,15 @@ def _empty(work: Work, store: Store[Any], entity: Any) -> None:
     )
 
 
-def _nothing(field: f.Field) -> Any:
+def _nothing(field: f.Field, record_id: str) -> Any:
     if isinstance(field, (f.Document, f.StringMap)):
         return {}
     if isinstance(field, f.Texts):
         return []
-    return ERASED if field.required else None
+    if not field.required:
+        return None
+    # An address that cannot exist (RFC 2606), and no other record's.
+    return f"{record_id}@erased.invalid" if isinstance(field, f.Email) else ERASED
 
 
 # --- the receipt

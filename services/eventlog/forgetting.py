@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from chassis.database import Work
-from chassis.forgetting import answer_of_follower
+from chassis.forgetting import answer_of_follower, let_go_at_once
 from chassis.inbox import NotYet
 from chassis.records import redacting
 from contracts.erasing import spoken
@@ -61,6 +61,7 @@ def take_out(request: Any, work: Work) -> JSON:
     older events of records that did. His own events were emptied by the event of his erasure."""
     named = [(one.id, one.version) for one in request.also]
     _wait_for(work, [(request.id, request.version), *named])
+    mine = let_go_at_once(request, work)
     words, changed = redacting.Words(request.words), 0
     for row in work.rows(
         "SELECT position, envelope, private FROM events WHERE tenant_id = %s AND record_id = ANY(%s::uuid[])",
@@ -79,7 +80,8 @@ def take_out(request: Any, work: Work) -> JSON:
         (work.tenant, request.id, request.version),
     )
     counts = {"events of the record": own[0]} if not request.after or request.after == "0" else {}
-    return answer_of_follower(request, {**counts, **({"events that named the person": changed} if changed else {})})
+    counts |= {"events that named the person": changed} if changed else {}
+    return answer_of_follower(request, mine, counts)
 
 
 def _wait_for(work: Work, versions: list[tuple[str, int]]) -> None:

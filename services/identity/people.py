@@ -8,7 +8,7 @@ from chassis import zones
 from chassis.bus import offload
 from chassis.context import Grants, Masks
 from chassis.database import Work
-from chassis.errors import forbidden, invalid
+from chassis.errors import conflict, forbidden, invalid
 from chassis.ids import new_id
 from chassis.permissions import SCOPES, scope, scope_in
 from chassis.records import Store
@@ -67,6 +67,15 @@ def nobody_manages_himself(user: User, work: Work) -> None:
         seen.add(above)
         manager = users.find(work, above)
         above = manager.manager_id if manager else None
+
+
+@users.erases
+def only_who_has_left(user: User, work: Work) -> None:
+    """Whoever can still sign in is deactivated first. His password goes with his name."""
+    if user.status == "active" and user.deleted_at is None:
+        raise conflict("wrong_state", "Only a user who was deactivated is erased.", field="status", state=user.status)
+    for table in ("passwords", "secrets"):
+        work.later(f"DELETE FROM {table} WHERE tenant_id = %s AND user_id = %s", (work.tenant, user.id))
 
 
 @users.command(contracts.deactivate)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from chassis.service import Service
-from services.identity import definitions, sessions
+from contracts.erasing import ASKS
+from services.identity import definitions, forgetting, sessions
 from services.identity.definitions import custom_fields, numbering_rules, retention_rules, synonyms
 from services.identity.people import api_keys, roles, teams, tenants, users
 from services.identity.views import views
@@ -24,6 +25,7 @@ class Identity(Service):
         "identity.definitions": definitions.all_of,
         "identity.provision": sessions.provision,
     }
+    asks = ((ASKS["identity"], forgetting.let_go),)
 
 
 service = Identity

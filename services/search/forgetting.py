@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from chassis.database import Work
-from chassis.forgetting import answer_of_follower
+from chassis.forgetting import answer_of_follower, let_go_at_once
 from chassis.inbox import NotYet
 from chassis.records import redacting
+from services.search import recents
 from services.search.index import index_of
 from services.search.mapping import searchables
 from services.search.visibility import visible
@@ -27,11 +28,12 @@ def let_go(request: Any, work: Work) -> JSON:
     counts = {"documents": len(wanted)}
     if request.after in (None, "0"):
         counts["remembered searches"] = _remembered(request, work)
-    return answer_of_follower(request, counts)
+    return answer_of_follower(request, let_go_at_once(request, work), counts)
 
 
 def _remembered(request: Any, work: Work) -> int:
-    """What anybody looked for, where it names the person."""
+    """What anybody looked for, where it names the person; of a user also all that he looked for and opened."""
+    own = recents.forget(work, request.id) if request.record == recents.USER else 0
     words = redacting.Words(request.words)
     gone = [
         (row.user_id, row.key)
@@ -45,4 +47,4 @@ def _remembered(request: Any, work: Work) -> int:
             "DELETE FROM recent_searches WHERE tenant_id = %s AND user_id = %s AND key = %s",
             (work.tenant, user_id, key),
         )
-    return len(gone)
+    return own + len(gone)

@@ -19,6 +19,7 @@ from chassis.database import Work
 from chassis.errors import invalid
 from chassis.text import fold
 from contracts import search
+from contracts.erasing import ERASED
 from contracts.fields import instant, parse_instant, parse_uuid
 from services.search.index import Key
 from services.search.mapping import by_type, searchables
@@ -30,16 +31,18 @@ MOST_AT_ONCE = 5
 job. A straggler of it that comes alone is taken for one; that costs a place among a hundred, until something newer."""
 HIGHEST, LEAST = 24, 4
 USER = "identity.user"
+KEPT = ("recent_records", "recent_searches")
 
 # Whoever writes somebody's rows waits here for others that do, instead of for single rows in a circle.
 LOCK = "SELECT pg_advisory_xact_lock(hashtextextended(one::text, 7)) FROM unnest(%s::uuid[]) AS one"
-# An event of a user may come after the one that deleted him.
+# An event of a user may come after the one that deleted him, or that says that he was erased.
+GONE = f"(deleted OR data->>'name' = '{ERASED}')"
 NOTE = (
     "INSERT INTO recent_records (tenant_id, user_id, record, id, at)"
     " SELECT %s, new.* FROM unnest(%s::uuid[], %s::text[], %s::uuid[], %s::timestamptz[])"
     "  AS new (user_id, record, id, at)"
     " WHERE NOT EXISTS (SELECT FROM documents WHERE tenant_id = %s AND record = 'identity.user'"
-    "  AND documents.id = new.user_id AND deleted)"
+    f"  AND documents.id = new.user_id AND {GONE})"
     " ON CONFLICT (tenant_id, user_id, record, id) DO UPDATE SET at = greatest(recent_records.at, excluded.at)"
 )
 BOUND = (
@@ -52,7 +55,7 @@ BOUND = (
 REMEMBER = (
     "INSERT INTO recent_searches (tenant_id, user_id, key, question, at) SELECT %s, %s, %s, %s, %s"
     " WHERE NOT EXISTS (SELECT FROM documents"
-    "  WHERE tenant_id = %s AND record = 'identity.user' AND id = %s AND deleted)"
+    f"  WHERE tenant_id = %s AND record = 'identity.user' AND id = %s AND {GONE})"
     " ON CONFLICT (tenant_id, user_id, key) DO UPDATE SET question = excluded.question, at = excluded.at"
 )
 FORGET_OLDER = (
@@ -123,6 +126,15 @@ def clear(runtime: Any, context: Context, params: JSON) -> JSON:
     return {"status": 204, "body": None}
 
 
+def forget(work: Work, user: str) -> int:
+    """Let go of what a user looked for and opened, who is no more. Returns how many searches and records that was."""
+    work.sql(LOCK, ([user],))
+    return sum(
+        work.sql(f"DELETE FROM {table} WHERE tenant_id = %s AND user_id = %s", (work.tenant, user)).rowcount
+        for table in KEPT
+    )
+
+
 def _question(params: JSON) -> JSON:
     given = {name: params[name] for name in ("q", "types", "filters") if params.get(name) is not None}
     errors = search.check(given)
@@ -186,5 +198,5 @@ def _note(work: Work, touched: dict[tuple[str, str, str], dt.datetime]) -> None:
 
 
 def _forget(work: Work, users: list[str]) -> None:
-    for table in ("recent_records", "recent_searches"):
+    for table in KEPT:
         work.later(f"DELETE FROM {table} WHERE tenant_id = %s AND user_id = ANY(%s::uuid[])", (work.tenant, users))

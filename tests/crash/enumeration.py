@@ -22,9 +22,6 @@ from tests.proof.house import Clock, House
 from tests.proof.state import State
 from tests.proof.tenants import Tenants
 
-# Identity reacts to nothing and takes part in no flow; it is there to furnish the first tenant.
-TAKING_PART = tuple(service for service in SERVICES if service != "identity")
-
 _HANDLED = (
     "SELECT DISTINCT CASE WHEN consumer = 'asks' THEN type ELSE consumer END FROM inbox WHERE tenant_id = %s"
     " AND state = 'done'"
@@ -75,8 +72,9 @@ class Enumeration:
             steps.watch(database.ops, service)
         self._furnished = furnish(Suite(self._databases, SERVICES))
         steps.woken.clear()
-        house = House(self._databases, TAKING_PART, clock, pipeline)
-        self._tenants = Tenants(self._databases, TAKING_PART)
+        house = House(self._databases, SERVICES, clock, pipeline)
+        # The name by which a tenant signs in is the installation's, and no flow has a use for it.
+        self._tenants = Tenants(self._databases, SERVICES, without=("tenants",))
         self._tenants.shelve(self._furnished["tenant"])
         self._handled: set[tuple[str, str]] = set()
         self.world = World(house, pipeline, self._tenants)
@@ -95,7 +93,7 @@ class Enumeration:
             self.world.known = dict(known)
             end, passed = self.world.run(stage, template)
             tenant, later = self.world.tenant, self.world.known
-            for service in TAKING_PART:
+            for service in SERVICES:
                 rows = self._tenants.query(service, _HANDLED, (tenant,))
                 self._handled |= {(service, name) for (name,) in rows}
             self._tenants.shelve(tenant)
