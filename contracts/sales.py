@@ -179,6 +179,9 @@ class Receivable(
     )
 
 
+MOST_ALLOCATIONS = 500
+
+
 class Allocation(Part):
     """Part of a payment or of a credit note that settles one receivable."""
 
@@ -196,7 +199,7 @@ class Payment(
     number="PA-{year}-{seq:05}",
     title="reference",
 ):
-    """Money received. It is never changed; a refund is an entry of its own."""
+    """Money received. It is never changed, but for what it settles; a refund is an entry of its own."""
 
     account_id = f.Ref(
         "customer.account", on_delete="keep", required=True, once=True, filter=True, label=("Account", "客户")
@@ -204,7 +207,7 @@ class Payment(
     amount = f.Money(required=True, once=True, filter=True, sort=True, label=("Amount", "金额"))
     received_on = f.Date(required=True, once=True, filter=True, sort=True, label=("Received on", "收款日期"))
     reference = f.Text(once=True, search=5, filter=True, label=("Reference", "参考号"))
-    allocations = f.Parts(Allocation, at_most=500, once=True, label=("Allocations", "核销明细"))
+    allocations = f.Parts(Allocation, at_most=MOST_ALLOCATIONS, once=True, label=("Allocations", "核销明细"))
     unallocated = f.Money(computed=True, label=("Unallocated", "未核销"))
 
 
@@ -233,7 +236,8 @@ class CreditNote(
     title="number",
     subtitle=("account_name", "reason"),
 ):
-    """What an account was credited: goods taken back, or a price corrected. It is never changed, only cancelled.
+    """What an account was credited: goods taken back, or a price corrected. It is never changed, only allocated further
+    and cancelled.
 
     With `allocations` it lowers what is open of receivables. Without any it is taken over as settled on `settled_on`,
     which moves no stock, no receivable and no points.
@@ -256,7 +260,7 @@ class CreditNote(
     lines = f.Parts(CreditLine, at_least=1, at_most=2_000, required=True, once=True, label=("Lines", "明细"))
     net, tax = f.Money(computed=True, label=("Net", "净额")), f.Money(computed=True, label=("Tax", "税额"))
     total = f.Money(computed=True, filter=True, sort=True, label=("Total", "合计"))
-    allocations = f.Parts(Allocation, at_most=500, once=True, label=("Allocations", "核销明细"))
+    allocations = f.Parts(Allocation, at_most=MOST_ALLOCATIONS, once=True, label=("Allocations", "核销明细"))
     unallocated = f.Money(computed=True, label=("Unallocated", "未核销"))
     status = f.State(
         {"issued": (("Issued", "已开具"), ("cancelled",)), "cancelled": (("Cancelled", "已取消"), ())},
@@ -274,6 +278,14 @@ class Target(Record, name="sales.target", collection="targets", label=("Target",
     starts_on = f.Date(required=True, filter=True, sort=True, label=("From", "开始"))
     ends_on = f.Date(required=True, label=("To", "结束"))
     value = f.Money(required=True, label=("Target", "指标"))
+
+
+class Allocate(Part):
+    """What is left of a payment or credit note, or a part of it, settles further receivables."""
+
+    allocations = f.Parts(
+        Allocation, at_least=1, at_most=MOST_ALLOCATIONS, required=True, label=("Allocations", "核销明细")
+    )
 
 
 class Move(Part):
@@ -304,6 +316,8 @@ ReceivableCredited = Event("sales.receivable.credited", of=Receivable)
 ReceivableReopened = Event("sales.receivable.reopened", of=Receivable)
 ReceivableOverdue = Event("sales.receivable.overdue", of=Receivable)
 OrderReopened = Event("sales.order.reopened", of=Order)
+PaymentAllocated = Event("sales.payment.allocated", of=Payment)
+CreditNoteAllocated = Event("sales.credit-note.allocated", of=CreditNote)
 CreditNoteCancelled = Event("sales.credit-note.cancelled", of=CreditNote)
 OpportunityMoved = Event("sales.opportunity.moved", of=Opportunity)
 OpportunityWon = Event("sales.opportunity.won", of=Opportunity)
@@ -335,6 +349,23 @@ ship = Command(
     answers=202,
     errors=("order_not_confirmed", "order_shipping"),
     label=("Ship", "发货"),
+)
+OVER = ("over_allocated", "more_than_open", "receivable_closed")
+allocate_payment = Command(
+    "sales.payment.allocate",
+    on=Payment,
+    request=Allocate,
+    errors=OVER,
+    emits=PaymentAllocated,
+    label=("Allocate", "核销"),
+)
+allocate_credit_note = Command(
+    "sales.credit-note.allocate",
+    on=CreditNote,
+    request=Allocate,
+    errors=("wrong_state", *OVER),
+    emits=CreditNoteAllocated,
+    label=("Allocate", "核销"),
 )
 cancel_credit_note = Command(
     "sales.credit-note.cancel",

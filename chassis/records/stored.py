@@ -61,7 +61,7 @@ class Stored:
     repointable: ClassVar[tuple[str, ...]] = ()
     """References of an insert-only record that a merge may lead elsewhere."""
     settable: ClassVar[tuple[str, ...]] = ()
-    """Fields of an insert-only record that its commands write; nothing else of it ever changes."""
+    """Columns of an insert-only record that its commands write; nothing else of it ever changes."""
     ops: ClassVar[bool] = False
     common: ClassVar[bool] = False
     """Its table is one of the chassis' own, which `chassis.records.children` puts into every service's metadata."""

@@ -10,6 +10,7 @@ from chassis.database import Work
 from chassis.errors import Problem, conflict, invalid
 from chassis.ids import new_id
 from chassis.money import round_half_up
+from contracts.sales import MOST_ALLOCATIONS
 from contracts.values import Amount
 from services.sales.models import Order, Receivable
 from services.sales.orders import complete_if_settled, orders
@@ -21,17 +22,30 @@ MORE_THAN_OPEN = {
     "credit note": "A receivable cannot be credited more than is open.",
 }
 
+MORE_THAN_IT_IS = {
+    "payment": "The allocations are more than the payment.",
+    "credit note": "The allocations are more than the credit note.",
+}
+MORE_THAN_LEFT = {
+    "payment": "The allocations are more than is left of the payment.",
+    "credit note": "The allocations are more than is left of the credit note.",
+}
 
-def allocate(work: Work, what: str, document: Any, amount: Amount, effect: Effect) -> Amount:
-    """Check the document's `allocations` and let `effect` enter each; returns what is left of the amount.
+
+def allocate(
+    work: Work, what: str, document: Any, amount: Amount, effect: Effect, shares: Sequence[Any] | None = None
+) -> Amount:
+    """Check `shares` (the document's `allocations` if left out) and let `effect` enter each; returns what is left of
+    the amount.
 
     `what` is a key of MORE_THAN_OPEN. Refusals are 422 `over_allocated` and `more_than_open`, 409 `receivable_closed`.
     """
     currency = amount.currency
-    shares = sum((share.amount.amount for share in document.allocations), Decimal(0))
-    if shares > amount.amount:
-        raise invalid({"allocations": f"The allocations are more than the {what}."}, code="over_allocated")
-    for index, share in in_order(document.allocations):
+    later, shares = shares is not None, document.allocations if shares is None else shares
+    whole = sum((share.amount.amount for share in shares), Decimal(0))
+    if whole > amount.amount:
+        raise invalid({"allocations": (MORE_THAN_LEFT if later else MORE_THAN_IT_IS)[what]}, code="over_allocated")
+    for index, share in in_order(shares):
         share.id = share.id or new_id()
         where = f"allocations.{index}"
         if share.amount.currency != currency:
@@ -51,7 +65,24 @@ def allocate(work: Work, what: str, document: Any, amount: Amount, effect: Effec
         effect(work, receivable, share)
         if order is not None:
             complete_if_settled(work, order, paid=receivable.status == "paid")
-    return round_half_up(amount.amount - shares, currency)
+    return round_half_up(amount.amount - whole, currency)
+
+
+def allocate_rest(work: Work, what: str, document: Any, body: Any, effect: Effect) -> None:
+    """Share what an issued document has left. Its lock makes those wait who would share the same rest."""
+    known = {share.id for share in document.allocations or ()}
+    errors = {
+        f"allocations.{index}.id": "Is there already." for index, share in enumerate(body.allocations) if share.id in known
+    }
+    if len(known) + len(body.allocations) > MOST_ALLOCATIONS:
+        errors["allocations"] = f"At most {MOST_ALLOCATIONS}."
+    if errors:
+        raise invalid(errors)
+    left = document.unallocated
+    if left is None:
+        raise invalid({"allocations": MORE_THAN_LEFT[what]}, code="over_allocated")
+    document.unallocated = allocate(work, what, document, left, effect, body.allocations)
+    document.allocations = [*(document.allocations or ()), *body.allocations]
 
 
 def in_order(shares: Sequence[Any]) -> list[tuple[int, Any]]:

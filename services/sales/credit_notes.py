@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from chassis.database import Work
-from chassis.errors import forbidden, invalid
+from chassis.errors import conflict, forbidden, invalid
 from chassis.ids import new_id
 from chassis.money import zero
 from chassis.numbering import next_number
@@ -40,13 +40,24 @@ def issue(note: CreditNote, work: Work) -> None:
     note.id = note.id or new_id()
     note.account_name = account["name"]
     price_credit(note, work)
+    left = allocating.allocate(work, "credit note", note, note.total, _crediting(note))
+    note.unallocated = left if note.allocations else zero(note.currency)
+    note.number = next_number(work, note)
 
+
+@credit_notes.command(contracts.allocate_credit_note)
+def allocate_rest(note: CreditNote, work: Work, body: Any) -> None:
+    """What no receivable could take when the note was issued lowers others. A settled one has nothing left."""
+    if note.status != "issued":
+        raise conflict("wrong_state", f"The credit note is {note.status}.", field="status", state=note.status)
+    allocating.allocate_rest(work, "credit note", note, body, _crediting(note))
+
+
+def _crediting(note: CreditNote) -> allocating.Effect:
     def enter(work: Work, receivable: Receivable, share: Any) -> None:
         credit(work, receivable, share.amount, f"credit:{note.id}:{share.id}")
 
-    left = allocating.allocate(work, "credit note", note, note.total, enter)
-    note.unallocated = left if note.allocations else zero(note.currency)
-    note.number = next_number(work, note)
+    return enter
 
 
 @credit_notes.command(contracts.cancel_credit_note)

@@ -52,12 +52,13 @@ class Receivable(Stored, record=contracts.Receivable):
 class Payment(Stored, record=contracts.Payment):
     insert_only = True
     repointable = ("account_id",)
+    settable = ("allocations", "unallocated", "unallocated_currency")
 
 
 class CreditNote(Stored, record=contracts.CreditNote):
     insert_only = True
     repointable = ("account_id", "lines")
-    settable = ("status", "cancel_reason")
+    settable = ("allocations", "unallocated", "unallocated_currency", "status", "cancel_reason")
     __table_args__ = (CheckConstraint("total >= 0", name="total"),)
 
 

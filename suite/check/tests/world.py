@@ -69,10 +69,14 @@ class Business:
             self.suite.settle()
         return order
 
-    def pay(self, amount: str, **shares: str) -> None:
+    def pay(self, amount: str, **shares: str) -> str:
         """A payment; `shares` gives the amounts by order."""
         payment = {"account_id": self.account, "amount": usd(amount), "received_on": "2026-11-23"}
-        self.suite.create("sales.payment", {**payment, "allocations": self._allocations(shares)})
+        return str(self.suite.create("sales.payment", {**payment, "allocations": self._allocations(shares)})["id"])
+
+    def allocate(self, record: str, record_id: str, **shares: str) -> None:
+        """What a payment or credit note has left settles these orders."""
+        self.suite.run(record, record_id, "allocate", {"allocations": self._allocations(shares)})
 
     def credit(self, amount: str, **shares: str) -> str:
         """A credit note; `shares` gives the amounts by order."""
@@ -102,13 +106,13 @@ def populate(suite: Suite) -> tuple[Business, Business]:
     for order in (first, second):
         suite.run("sales.order", order, "ship")
         suite.settle()
-    # Two orders are paid in full, one is paid in part; some money is left over.
+    # Two orders are paid in full, one is paid in part, from what was left of a payment; some money is left over.
     one.pay("75", **{first: "30", second: "40"})
-    one.pay("20", **{third: "20"})
+    one.allocate("sales.payment", one.pay("20"), **{third: "20"})
     suite.run("sales.order", third, "ship")
     # What was credited is owed no more, and earns no points; a cancelled credit is owed again.
     broken = one.order("4")
-    one.credit("12", **{broken: "10", third: "2"})
+    one.allocate("sales.credit-note", one.credit("12", **{broken: "10"}), **{third: "2"})
     one.pay("30", **{broken: "30"})
     suite.run("sales.credit-note", one.credit("5", **{third: "5"}), "cancel")
     suite.create("marketing.point-entry", {"account_id": one.account, "points": 5, "reason": "welcome"})
