@@ -166,8 +166,10 @@ def _store_of(work: Work, holder: type[Record]) -> Store[Any] | None:
     if holder.service != work.service.name:
         return None
     if holder.record_name in registry.children:
-        return next((work.service.children(name, holder.singular) for name in work.service.stores), None)
-    return work.service.stores.get(holder.record_name)
+        found: Store[Any] | None = work.service.children(next(iter(work.service.stores)), holder.singular)
+    else:
+        found = work.service.stores.get(holder.record_name)
+    return found
 
 
 def _has_words(record: type[Record]) -> bool:
@@ -300,7 +302,8 @@ def _answers(request: Any, work: Work, words: redacting.Words) -> int:
         if after != before:
             changed += 1
             work.later(
-                "UPDATE idempotency SET answer = %s WHERE tenant_id = %s AND principal = %s AND route = %s AND key = %s",
+                "UPDATE idempotency SET answer = %s"
+                " WHERE tenant_id = %s AND principal = %s AND route = %s AND key = %s",
                 (_json(after), work.tenant, row.principal, row.route, row.key),
             )
     return gone + changed

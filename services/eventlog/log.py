@@ -93,7 +93,8 @@ def append(runtime: Any, events: list[JSON]) -> None:
             for entry in entries.values():
                 # A heavy reader has no reactions, so its copies of users are kept here.
                 if entry.record in runtime.copies:
-                    references.keep(work, entry.envelope, runtime.copies[entry.record])
+                    whole = {**entry.envelope["data"], **entry.private["data"]}
+                    references.keep(work, {**entry.envelope, "data": whole}, runtime.copies[entry.record])
 
 
 def _append(work: Work, entries: dict[str, Entry]) -> None:

@@ -72,7 +72,9 @@ def allocate_rest(work: Work, what: str, document: Any, body: Any, effect: Effec
     """Share what an issued document has left. Its lock makes those wait who would share the same rest."""
     known = {share.id for share in document.allocations or ()}
     errors = {
-        f"allocations.{index}.id": "Is there already." for index, share in enumerate(body.allocations) if share.id in known
+        f"allocations.{index}.id": "Is there already."
+        for index, share in enumerate(body.allocations)
+        if share.id in known
     }
     if len(known) + len(body.allocations) > MOST_ALLOCATIONS:
         errors["allocations"] = f"At most {MOST_ALLOCATIONS}."

@@ -76,7 +76,11 @@ def test_no_store_knows_an_erased_user_and_the_receipt_lists_each(house: House) 
     assert (stores["customer"]["accounts"], stores["customer"]["notes"]) == (1, 2)
     assert (stores["inventory"]["suppliers"], stores["sales"]["targets"]) == (1, 1)
     assert (stores["marketing"]["campaigns"], stores["service"]["articles"]) == (1, 1)
-    assert (stores["notify"]["notifications"], stores["notify"]["deliveries"], stores["notify"]["webhooks"]) == (1, 1, 1)
+    assert (stores["notify"]["notifications"], stores["notify"]["deliveries"], stores["notify"]["webhooks"]) == (
+        1,
+        1,
+        1,
+    )
     assert stores["eventlog"]["event-subscriptions"] == 1
     # His question, hers that names him, the account that he edited and opened, and whatever else he touched.
     assert stores["search"]["remembered searches"] >= 3
@@ -85,7 +89,9 @@ def test_no_store_knows_an_erased_user_and_the_receipt_lists_each(house: House) 
         kept = work.sql("SELECT count(*) FROM passwords WHERE tenant_id = %s AND user_id = %s", (work.tenant, user))
         assert kept.scalar() == 0
     with house.suite.work("search") as work:
-        kept = work.sql("SELECT count(*) FROM recent_records WHERE tenant_id = %s AND user_id = %s", (work.tenant, user))
+        kept = work.sql(
+            "SELECT count(*) FROM recent_records WHERE tenant_id = %s AND user_id = %s", (work.tenant, user)
+        )
         assert kept.scalar() == 0
 
 

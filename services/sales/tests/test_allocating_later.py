@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from decimal import Decimal
+from functools import partial
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -171,10 +172,8 @@ def test_what_is_left_and_what_is_open_are_what_books_kept_by_hand_say(suite_of,
         if step in (PAYMENT, NOTE):
             first = (owed[0]["id"], "0.01")
             allowed = open_now[0] >= Decimal("0.01")
-            make = (lambda: given.pay(shop, account, str(amount), first)) if step == PAYMENT else (
-                lambda: credit(shop, tea, account, str(amount), first)
-            )
-            if (made := taken(allowed, make)) is not None:
+            issue = partial(given.pay, shop) if step == PAYMENT else partial(credit, shop, tea)
+            if (made := taken(allowed, issue, account, str(amount), first)) is not None:
                 open_now[0] -= Decimal("0.01")
                 shares = [(0, Decimal("0.01"))]
                 documents.append({"record": step, "id": made["id"], "of": amount, "shares": shares, "gone": False})
