@@ -271,7 +271,6 @@ MESSAGES = {
     "{} has no {} in bulk.": "{}不支持批量{}。",
     "An upsert names system and key.": "按外部编号写入必须给出 system 和 key。",
     "items.{}: {}": "items.{}：{}",
-    "as_of: {}": "as_of：{}",
     # search
     "At most {} facets.": "最多 {} 个统计字段。",
     "It is another kind of field in another type: say which one in types.": "该字段在不同类型中种类不同：请在 types 中指定类型。",
@@ -296,7 +295,7 @@ MESSAGES = {
     "{} is not a field of {}.": "{} 不是 {} 的字段。",
     "{} is not a field of a {}.": "{} 不是 {} 的字段。",
     "{} cannot be used in filters or sorts.{}": "{} 不能用于筛选或排序。{}",
-    "{} cannot be used together with as_of.": "{} 不能与 as_of 一起使用。",
+    "Fields of other records cannot be used together with as_of.": "其他记录的字段不能与 as_of 一起使用。",
     "Of the past at most {} records can be looked at, and you may read more of these.": (
         "历史时点最多查看 {} 条记录，您可读取的记录超过此数。"
     ),

@@ -33,7 +33,7 @@ _FLAG = ("true", "false")
 
 
 def bad(name: str, message: str) -> Problem:
-    return bad_request("bad_parameter", f"{name}: {message}", name)
+    return Problem(400, "bad_parameter", f"{name}: {message}", errors=[{"field": name, "message": message}])
 
 
 def unknown(name: str) -> Problem:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+import orjson
 from marshmallow import ValidationError
 from sqlalchemy import Boolean, Column, Date, DateTime, Index, MetaData, Numeric, SmallInteger, Table, Text, Uuid, text
 
@@ -41,10 +42,21 @@ COLUMN_OF = {
     "reference": "ref",
 }
 VALUE_COLUMNS = tuple(sorted(set(COLUMN_OF.values())))
-_INSERT = (
-    "INSERT INTO custom_values (tenant_id, record, record_id, field, item, " + ", ".join(VALUE_COLUMNS) + ") VALUES "
-)
-_ROW = "(" + ", ".join(["%s"] * (5 + len(VALUE_COLUMNS))) + ")"
+_COLUMNS = {
+    "tenant_id": "uuid",
+    "record": "text",
+    "record_id": "uuid",
+    "field": "text",
+    "item": "smallint",
+    "day": "date",
+    "flag": "boolean",
+    "moment": "timestamptz",
+    "number": "numeric",
+    "ref": "uuid",
+    "text": 'text COLLATE "C"',
+}
+_INSERT = f"INSERT INTO custom_values ({', '.join(_COLUMNS)}) VALUES "
+_ROW = "(" + ", ".join(["%s"] * len(_COLUMNS)) + ")"
 
 
 def define(metadata: MetaData) -> None:
@@ -217,6 +229,31 @@ def _checked(work: Work, store: Keeping[Any], known: CustomFields, given: JSON) 
 
 
 # --- reading
+
+
+def as_they_were(
+    work: Work, store: Keeping[Any], same: Sequence[str], others: Sequence[Stored]
+) -> tuple[str, list[Any]]:
+    """SQL that puts the rows of another time before the table, for what follows it: those of the `same` records as they
+    stand, those of `others` made of the values that these have."""
+    known = work.service.definitions.fields(work, store.record.collection)
+    kept = [name for name in known.active if known.kept(name)]
+    rows = [
+        dict(zip(_COLUMNS, row, strict=True))
+        for entity in others
+        for name in kept
+        for row in _rows(
+            work, store.name, entity.id, name, known.wires[name]["type"], entity.__dict__["custom"].get(name)
+        )
+    ]
+    named = ", ".join(_COLUMNS)
+    typed = ", ".join(f"{name} {kind}" for name, kind in _COLUMNS.items())
+    return (
+        f"WITH custom_values AS (SELECT {named} FROM custom_values WHERE tenant_id = %s AND record = %s"
+        f" AND record_id = ANY(%s::uuid[])"
+        f" UNION ALL SELECT {named} FROM jsonb_to_recordset(%s::jsonb) AS c ({typed})) ",
+        [work.tenant, store.name, list(same), orjson.dumps(rows, default=str).decode()],
+    )
 
 
 def shown(work: Work, store: Keeping[Any], document: JSON) -> JSON:

@@ -128,7 +128,7 @@ def as_of(work: Work, store: Store[Any], record_id: str, moment: str) -> JSON:
     try:
         at = f.parse_instant(moment)
     except ValidationError as error:
-        raise bad_request("bad_parameter", f"as_of: {error.messages[0]}", "as_of") from None
+        raise bad_request("bad_parameter", error.messages[0], "as_of") from None
     row = work.sql(
         "SELECT snapshot, private FROM changes WHERE tenant_id = %s AND record_id = %s AND record = %s AND at <= %s"
         " ORDER BY version DESC LIMIT 1",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import random
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +15,7 @@ from chassis.errors import Problem
 from chassis.ids import new_id
 from chassis.records import past
 from chassis.testing import Suite
-from chassis.tests.given import PROPERTY, refused
+from chassis.tests.given import PROPERTY, define, refused
 from contracts.fields import instant
 
 JSON = dict[str, Any]
@@ -168,12 +169,60 @@ def test_what_is_hidden_today_is_hidden_in_the_past_and_not_filtered_by(suite: S
         suite.list(ACTIVITY, as_of=then, sort="notes", context=masked)
 
 
+CUSTOM_QUERIES: list[JSON] = [
+    {"where": [["custom.size", "gte", "2"]], "sort": "custom.size"},
+    {"where": [["custom.size", "empty", "true"]], "sort": "-name"},
+    {"where": [["custom.word", "contains", "APF"]], "sort": "-custom.word,custom.size"},
+    {"where": [["custom.plain", "lt", "3"]], "sort": "-custom.plain"},
+    {"where": [["custom.day", "within", "2026-01-01..2026-03-31"]]},
+    {"filter": {"not": {"field": "custom.colours", "op": "in", "value": ["red"]}}, "sort": "name"},
+    {"where": [["custom.word", "ne", "Birne"]], "deleted": "include"},
+]
+SOMETIMES = {
+    "size": ["1", "2", "2.5", None],
+    "word": ["Äpfel", "apfel", "Birne", None],
+    "plain": ["1", "2", "3", None],
+    "day": ["2026-02-01", "2026-04-01", None],
+    "colours": [["red"], ["red", "blue"], ["blue"], None],
+}
+
+
+def test_custom_fields_are_filtered_and_sorted_by_as_they_were(suite_of: Callable[..., Suite]) -> None:
+    suite, dice = suite_of("identity", "customer"), random.Random(20261127)
+    choices = [{"value": one, "label": {"en": one, "zh": "色"}} for one in ("red", "blue")]
+    kinds = {"size": "number", "word": "text", "day": "date"}
+    for name, kind in kinds.items():
+        define(suite, name, kind, False)
+    define(suite, "plain", "number", False, indexed=False)
+    define(suite, "colours", "multi_choice", choices=choices)
+    made: list[str] = []
+    read: list[tuple[str, list[list[JSON]]]] = []
+    for number in range(24):
+        values = {name: dice.choice(some) for name, some in SOMETIMES.items() if dice.random() < 0.7}
+        if number < 6 or dice.random() < 0.2:
+            made.append(suite.create(ACCOUNT, {"name": f"A{number:02}", "custom": values})["id"])
+        elif dice.random() < 0.2 and len(made) > 3:
+            suite.call("customer", "record.delete", {"record": ACCOUNT, "id": made.pop()})
+        else:
+            suite.update(ACCOUNT, dice.choice(made), {"custom": values})
+        suite.clock.forward(seconds=1)
+        read.append((instant(suite.clock.now()), [pages(suite, ACCOUNT, query) for query in CUSTOM_QUERIES]))
+        suite.clock.forward(seconds=1)
+    assert all(any(lists[at] for _, lists in read) for at in range(len(CUSTOM_QUERIES)))
+    for moment, lists in read:
+        assert [pages(suite, ACCOUNT, query, as_of=moment) for query in CUSTOM_QUERIES] == lists
+    query = {**CUSTOM_QUERIES[0], "as_of": read[12][0], "count": "exact", "limit": 1}
+    page = suite.call("customer", "record.list", {"record": ACCOUNT, "query": {"where": [], **query}})
+    assert page["count"] == len(read[12][1][0])
+
+
 def test_what_belongs_to_other_records_has_no_past_here(suite: Suite) -> None:
     then = instant(suite.clock.now())
     with refused(400, "not_as_of", "account.city"):
         suite.list(ACTIVITY, ["account.city", "eq", "Berlin"], as_of=then)
-    with refused(400, "bad_parameter", "as_of"):
+    with pytest.raises(Problem, match="bad_parameter") as caught:
         suite.list(ACTIVITY, as_of="yesterday")
+    assert [(error["field"], "as_of" in error["message"]) for error in caught.value.errors] == [("as_of", False)]
 
 
 def test_more_than_the_budget_is_refused_and_never_cut_short(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
