@@ -32,6 +32,7 @@ accounts = st.fixed_dictionaries(
         "kind": st.sampled_from(("customer", "partner", None)),
         "phone": st.sampled_from(("+49 221 123456", "0221-123456", None)),
         "email": st.sampled_from(("ada@berg.example", None)),
+        "next_action_on": st.sampled_from(("2026-03-01", "2026-03-31", None)),
         "external_ids": st.sampled_from(({}, {"erp": "BERG-42"})),
         **common,
     }
@@ -59,7 +60,7 @@ typed = st.one_of(
     st.sampled_from(("köln", "berg köln", "123456", "221 123456", "SO-2026-00042", "ada@berg.example", "shtl", "vip")),
 )
 filters = st.dictionaries(
-    st.sampled_from(("city", "kind", "status.in", "tags.has", "owner_id")), st.just(""), max_size=2
+    st.sampled_from(("city", "kind", "status.in", "tags.has", "owner_id", "next_action_on.gt")), st.just(""), max_size=2
 ).flatmap(
     lambda chosen: st.fixed_dictionaries(
         {
@@ -70,6 +71,7 @@ filters = st.dictionaries(
                     "status.in": ("draft,placed", "placed"),
                     "tags.has": ("vip", "vip,old"),
                     "owner_id": (ME, OTHER),
+                    "next_action_on.gt": ("2026-03-01", "2026-02-28"),
                 }[name]
             )
             for name in chosen
