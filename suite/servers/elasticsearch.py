@@ -279,8 +279,9 @@ class Elasticsearch:
         raise ServerError(f"an Elasticsearch in {self._home} cannot be ended: {self._processes()}")
 
     def remove(self) -> None:
-        """Stop, and delete every index for good."""
-        self.stop()
+        """End it, and delete every index for good: that needs no end in good order."""
+        self._end()
+        self._folder.release()
         self._folder.remove()
 
 

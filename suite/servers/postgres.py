@@ -257,6 +257,9 @@ class Postgres:
 
         Raises ServerError while another launcher holds the folder.
         """
+        if self._server and self._server.poll() is None:
+            # What is deleted needs no checkpoint before its end.
+            self._server.send_signal(signal.SIGQUIT)
         self.stop()
         self._folder.hold()
         try:

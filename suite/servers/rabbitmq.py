@@ -231,8 +231,9 @@ class RabbitMQ:
             self._account.end_processes(self._home, patience=5)
 
     def remove(self) -> None:
-        """Stop, and delete all messages, users and settings for good."""
-        self.stop()
+        """End the node, and delete all messages, users and settings for good: that needs no end in good order."""
+        self._end()
+        self._folder.release()
         self._folder.remove()
 
 

@@ -44,6 +44,19 @@ def demo(started: tuple[EmbeddedSuite, Demo]) -> Demo:
 
 
 @pytest.fixture(scope="session")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[rabbitmq.RabbitMQ]:
+    """A RabbitMQ with its management API, for tests that bring services of their own or none."""
+    if not rabbitmq.available():
+        if os.environ.get("CI") == "true":
+            pytest.fail("RabbitMQ is not installed, and CI must not pass without it")
+        pytest.skip("RABBITMQ IS NOT INSTALLED: nothing about outsiders and queues at a broker is tested here")
+    node = rabbitmq.RabbitMQ(tmp_path_factory.mktemp("rabbitmq"), management=True)
+    node.start()
+    yield node
+    node.remove()
+
+
+@pytest.fixture(scope="session")
 def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealSuite]:
     """`guanxi up --real` on servers of its own, with one tenant. Skipped where RabbitMQ is missing, but never in CI."""
     if not rabbitmq.available():

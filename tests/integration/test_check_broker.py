@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,21 +10,17 @@ import pytest
 
 from chassis.bus.rabbit import link
 from chassis.bus.transport import connect
-from suite.check import broker, repair
+from suite.check import broker as rules
+from suite.check import repair
 from suite.check.delivery import runtimes
 from suite.check.rules import Fault, Seen
 from suite.check.sources import Look, Unreachable
 from suite.servers import rabbitmq
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: Any) -> Iterator[rabbitmq.RabbitMQ]:
-    if not rabbitmq.available():
-        if os.environ.get("CI") == "true":
-            pytest.fail("RabbitMQ is not installed, and CI must not pass without it")
-        pytest.skip("RABBITMQ IS NOT INSTALLED: the rule over its queues is not tested")
-    with rabbitmq.RabbitMQ(tmp_path_factory.mktemp("rabbitmq"), management=True) as made:
-        yield made
+@pytest.fixture(name="server")
+def shared(broker: rabbitmq.RabbitMQ) -> rabbitmq.RabbitMQ:
+    return broker
 
 
 @pytest.fixture
@@ -38,7 +33,7 @@ def channel(server: rabbitmq.RabbitMQ) -> Iterator[Any]:
 
 
 def look(server: rabbitmq.RabbitMQ, tenant: str | None = None) -> Seen:
-    return broker.queues.check(Look({}, tenant, server.url))
+    return rules.queues.check(Look({}, tenant, server.url))
 
 
 def test_queues_that_are_all_there_and_empty_are_looked_at_and_in_order(server: Any, channel: Any) -> None:
@@ -49,7 +44,7 @@ def test_queues_that_are_all_there_and_empty_are_looked_at_and_in_order(server: 
 
 
 def shape(server: rabbitmq.RabbitMQ) -> Seen:
-    return broker.shapes.check(Look({}, None, server.url, server.management_url))
+    return rules.shapes.check(Look({}, None, server.url, server.management_url))
 
 
 def test_queues_as_they_were_declared_are_looked_at_with_each_binding(server: Any, channel: Any) -> None:
@@ -79,11 +74,11 @@ def test_a_queue_with_other_arguments_is_a_violation(server: Any, channel: Any) 
 
 
 def test_without_the_management_bindings_are_not_checked_and_one_that_fails_is_no_clean_result(server: Any) -> None:
-    assert broker.shapes.check(Look({}, None, server.url)) == Seen()
+    assert rules.shapes.check(Look({}, None, server.url)) == Seen()
     with pytest.raises(Unreachable):
-        broker.shapes.check(Look({}, None, server.url, "http://guanxi:x@127.0.0.1:1"))
+        rules.shapes.check(Look({}, None, server.url, "http://guanxi:x@127.0.0.1:1"))
     with pytest.raises(Unreachable):
-        broker.shapes.check(Look({}, None, server.url, server.management_url.replace("guanxi:", "guanxi:x")))
+        rules.shapes.check(Look({}, None, server.url, server.management_url.replace("guanxi:", "guanxi:x")))
 
 
 def test_a_queue_that_is_missing_is_a_violation(server: Any, channel: Any) -> None:
@@ -103,7 +98,7 @@ def test_messages_that_nobody_reads_are_a_violation(server: Any, channel: Any) -
 def test_more_messages_than_a_peak_leaves_are_a_violation(
     server: Any, channel: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(broker, "MANY", 2)
+    monkeypatch.setattr(rules, "MANY", 2)
     channel.basic_qos(0, 1, False)
     channel.basic_consume("evt-sales", "slow", callback=lambda message: None)
     for _ in range(4):
@@ -115,10 +110,10 @@ def test_more_messages_than_a_peak_leaves_are_a_violation(
 
 def test_a_broker_that_does_not_answer_is_no_clean_result() -> None:
     with pytest.raises(Unreachable):
-        broker.queues.check(Look({}, None, "amqp://guanxi:x@127.0.0.1:1/guanxi"))
+        rules.queues.check(Look({}, None, "amqp://guanxi:x@127.0.0.1:1/guanxi"))
 
 
 def test_one_tenant_and_a_suite_without_a_broker_have_no_queues_to_look_at(server: Any) -> None:
     assert look(server, "00000000-0000-7000-8000-000000000001") == Seen()
-    assert broker.queues.check(Look({}, None, "")) == Seen()
-    assert broker.queues.check(Look({}, None, "inprocess://suite")) == Seen()
+    assert rules.queues.check(Look({}, None, "")) == Seen()
+    assert rules.queues.check(Look({}, None, "inprocess://suite")) == Seen()

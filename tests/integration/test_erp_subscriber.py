@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import subprocess
 import sys
@@ -18,24 +17,10 @@ from chassis.bus.transport import connect
 from chassis.bus.wire import encode
 from chassis.ids import new_id
 from services.eventlog.publishing import Outside
-from suite.servers import rabbitmq
 
 JSON = dict[str, Any]
 SCRIPT = Path(__file__).parents[2] / "examples" / "erp_subscriber" / "subscriber.py"
 SUBSCRIPTION = "eventlog.event-subscription"
-
-
-@pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """Without one these tests are skipped, but never in CI."""
-    if not rabbitmq.available():
-        if os.environ.get("CI") == "true":
-            pytest.fail("RabbitMQ is not installed, and CI must not pass without it")
-        pytest.skip("RABBITMQ IS NOT INSTALLED: the example of an ERP connection is not tested here")
-    node = rabbitmq.RabbitMQ(tmp_path_factory.mktemp("rabbitmq"), management=True)
-    node.start()
-    yield node
-    node.remove()
 
 
 class Shop:

@@ -24,8 +24,10 @@ def broker(tmp_path_factory):
         if os.environ.get("CI") == "true":
             pytest.fail("RabbitMQ is not installed, and CI must not pass without it")
         pytest.skip("RABBITMQ IS NOT INSTALLED: nothing about the real broker is tested here")
-    with rabbitmq.RabbitMQ(tmp_path_factory.mktemp("rabbitmq")) as server:
-        yield server
+    server = rabbitmq.RabbitMQ(tmp_path_factory.mktemp("rabbitmq"))
+    server.start()
+    yield server
+    server.remove()
 
 
 @pytest.fixture
