@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from services.search.tests.support import ACCOUNT, CONTACT, ORDER
+from chassis.ids import new_id
+from services.search.tests.support import ACCOUNT, CONTACT, ORDER, event
 
 FOUND = [
     ("alf", {"name": "Alfreds Futterkiste"}),
@@ -40,11 +41,24 @@ FOUND = [
 ]
 
 
-@pytest.mark.parametrize(("q", "data"), FOUND)
-def test_a_record_is_found_by_what_people_type(index, q, data):
-    index.put(ACCOUNT, name="Another", city="Elsewhere", phone="1119999", email="else@where.example")
-    index.put(ACCOUNT, **data)
-    assert index.titles(q) == [data["name"]]
+def apart(index, cases, *others):
+    """Each case in a tenant of its own, with these others: what is typed, the record, and who asks."""
+    tenants = [new_id() for _ in cases]
+    index.take(
+        *(
+            event(tenant, ACCOUNT, {"id": new_id(), **one})
+            for tenant, (_, data) in zip(tenants, cases, strict=True)
+            for one in (*others, data)
+        )
+    )
+    for tenant, (q, data) in zip(tenants, cases, strict=True):
+        yield q, data, index.suite.context(tenant=tenant)
+
+
+def test_a_record_is_found_by_what_people_type(index):
+    another = {"name": "Another", "city": "Elsewhere", "phone": "1119999", "email": "else@where.example"}
+    for q, data, context in apart(index, FOUND, another):
+        assert index.titles(q, context=context) == [data["name"]], q
 
 
 NOT_FOUND = [
@@ -61,10 +75,9 @@ NOT_FOUND = [
 ]
 
 
-@pytest.mark.parametrize(("q", "data"), NOT_FOUND)
-def test_every_word_must_be_answered_by_a_searched_field(index, q, data):
-    index.put(ACCOUNT, **data)
-    assert index.titles(q) == []
+def test_every_word_must_be_answered_by_a_searched_field(index):
+    for q, _, context in apart(index, NOT_FOUND):
+        assert index.titles(q, context=context) == [], q
 
 
 def test_an_order_is_found_by_its_number_and_by_the_name_of_its_account(index):
