@@ -152,3 +152,37 @@ def test_of_two_indices_that_were_made_at_once_one_goes(index, keeper):
     keeper.tidy(unused=0)
     assert len(index.elastic.generations.asked()["customer"]) == 1
     assert _backend(index) == "elasticsearch"
+
+
+def test_a_bulk_update_while_elasticsearch_is_away_leaves_no_lost_and_no_stale_hit(index, node):
+    """As a bulk job makes it: hundreds of records change while the server is down, and some go."""
+    tenant, ids = index.suite.tenant, [new_id() for _ in range(120)]
+    made = [event(tenant, ACCOUNT, {"id": one, "name": f"Kiwi {at:03}"}) for at, one in enumerate(ids)]
+    index.take(*made)
+    assert index.ask("kiwi")["facets"] == {"account": 120}
+    node.kill()
+    try:
+        renamed = [
+            event(tenant, ACCOUNT, {"id": one, "name": f"Mango {at:03}"}, version=2, verb="updated")
+            for at, one in enumerate(ids)
+        ]
+        gone = {"deleted_at": "2026-01-02T00:00:00Z"}
+        deleted = [
+            event(tenant, ACCOUNT, {"id": one, "name": None, **gone}, version=3, verb="deleted") for one in ids[:20]
+        ]
+        index.elastic, away = None, index.elastic
+        index.take(*renamed, *deleted)
+        assert index.ask("mango", degraded=True)["facets"] == {"account": 100}
+        assert index.ask("kiwi", degraded=True)["items"] == []
+    finally:
+        node.start()
+    index.elastic = away
+    while _noted(index):
+        assert drain_portion(index.runtime, away, tenant) > 0
+    # One of the old events was on its way all the time.
+    index.take(made[0], made[50])
+    _forget_the_glance(index)
+    found = index.ask("mango")
+    assert (found["freshness"]["backend"], found["facets"]) == ("elasticsearch", {"account": 100})
+    assert index.titles("kiwi") == []
+    assert index.titles("mango 050") == ["Mango 050"]
