@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 JSON = dict[str, Any]
 _HOLLOW = re.compile(r'["\s]*')
-STRUCTURES = (f.Texts, f.StringMap, f.Document, f.Parts, f.Embedded)
+STRUCTURES = (f.Texts, f.StringMap, f.Document, f.Parts, f.Embedded, f.Value)
 
 
 class Shape:
@@ -55,6 +55,9 @@ def cells(field: f.Field, value: Any) -> list[str | None]:
         return [None, None] if value is None else [value["amount"], value["currency"]]
     if value is None:
         return [None]
+    if isinstance(field, f.Value):
+        # A text that may stand for any value is told from a number only as JSON.
+        return [orjson.dumps(value).decode()]
     if isinstance(value, str):
         return ['""' + value if _HOLLOW.fullmatch(value) else value]
     if isinstance(value, bool):

@@ -134,6 +134,9 @@ class Reader:
             )
             return
         if not stripped:
+            # A draft has no number yet, which is nothing to be emptied.
+            if target.path in ("id", "number"):
+                return
             if self.plan.clear and column.index is not None and target.role in ("value", "amount") and not target.part:
                 if target.inner is None:
                     into.setdefault(target.top, None)
