@@ -1,9 +1,9 @@
 """A rebuild of a large index under writes, with searches all the while: `make bench-rebuild` writes bench/rebuild.md.
 
 ROWS (600000) accounts of the public sets are put into the event log and the index of one tenant. Then the index is
-rebuilt, while WRITES (20) accounts are changed in a second and CHECKERS (2) ask without a pause for accounts of which
-they know that they are there: each must be found, once. Everything runs in one process beside a PostgreSQL and an
-Elasticsearch of its own; the end is a comparison of both.
+rebuilt, while WRITES (20) accounts are changed in a second and CHECKERS (2) ask QUESTIONS (20) each in a second for
+accounts of which they know that they are there: each must be found, once. Everything runs in one process beside a
+PostgreSQL and an Elasticsearch of its own; the end is a comparison of both.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.load import quantiles
-from bench.search import BATCH, account_of
+from bench.search import account_of
 from bench.search_rows import Row, rows_of
 from chassis.bus.wire import encode
 from chassis.testing import Databases, Suite, prepare_templates
@@ -36,6 +36,8 @@ JSON = dict[str, Any]
 HERE = Path(__file__).parent
 ACCOUNT = "customer.account"
 WATCHED = 200
+LOADED = 1_000
+"""Events at once while log and index are filled."""
 
 
 @dataclass
@@ -67,6 +69,7 @@ class Checker:
 
     house: House
     marks: list[str]
+    pause: float
     seconds: list[float] = field(default_factory=list)
     missing: int = 0
     double: int = 0
@@ -74,7 +77,7 @@ class Checker:
 
     def run(self) -> None:
         for mark in itertools.cycle(self.marks):
-            if self.house.stop.is_set():
+            if self.house.stop.wait(self.pause):
                 return
             began = time.monotonic()
             body = self.house.suite.request("search", "search.query", {"q": mark, "limit": 20})["body"]
@@ -136,10 +139,11 @@ def main() -> None:
 def measure(house: House, rows: list[Row], watched: list[Row], marks: list[str], rate: float) -> str:
     began = time.monotonic()
     everything = [*rows, *watched]
-    for start in range(0, len(everything), BATCH):
-        house.feed([account_of(house.suite.tenant, row) for row in everything[start : start + BATCH]])
+    for start in range(0, len(everything), LOADED):
+        house.feed([account_of(house.suite.tenant, row) for row in everything[start : start + LOADED]])
     loaded = time.monotonic() - began
-    checkers = [Checker(house, marks[at::2]) for at in range(int(os.environ.get("CHECKERS", "2")))]
+    pause = 1 / float(os.environ.get("QUESTIONS", "20"))
+    checkers = [Checker(house, marks[at::2], pause) for at in range(int(os.environ.get("CHECKERS", "2")))]
     written = [0]
     threads = [threading.Thread(target=one) for one in (house.lead, *(checker.run for checker in checkers))]
     threads.append(threading.Thread(target=write, args=(house, rows, rate, written)))
