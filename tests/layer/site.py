@@ -29,6 +29,7 @@ class Site(
     number="ST-{year}-{seq:04}",
     subtitle=("kind",),
     merges=True,
+    erases=True,
     likeness={"name": ("company", 5), "email": ("email", 4)},
 ):
     """A place of a customer: one field of every kind."""

@@ -14,6 +14,7 @@ import pytest
 
 from chassis import migrations
 from chassis.ids import new_id
+from contracts.fields import instant
 from tests.layer.given import file, job, look, names, refused, shows, site, three
 from tests.security.world import Tenant, World
 
@@ -269,6 +270,19 @@ def test_its_past_is_read_and_outlives_it_and_it_comes_back(world: World, tenant
     assert api.send("DELETE", path).status == 204
     assert api.send("POST", f"{path}/purge", {"reason": "asked for"}).status == 204
     assert names(api.get("/v1/sites?deleted=only")) == []
+
+
+def test_its_list_is_read_as_it_was_by_its_fields(world: World, tenant: Tenant) -> None:
+    api = tenant.api
+    first = site(api, "Before", seats=3)
+    site(api, "Small", seats=1)
+    world.suite.clock.forward(seconds=5)
+    then = instant(world.suite.clock.now())
+    world.suite.clock.forward(seconds=5)
+    api.patch(f"/v1/sites/{first['id']}", {"name": "After", "seats": 1})
+    site(api, "New", seats=9)
+    assert names(look(api, f"as_of={then}&seats.gte=2&sort=name")) == ["Before"]
+    assert names(look(api, "seats.gte=2&sort=name")) == ["New"]
 
 
 @shows("GET /by-external/{system}/{key}", "PUT /by-external/{system}/{key}")

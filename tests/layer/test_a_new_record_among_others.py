@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 import pytest
 
+from contracts.erasing import PARTICIPANTS
 from contracts.publish import documents
 from contracts.registry import registry
 from services.notify.followings import follow_records
@@ -194,6 +195,39 @@ def test_twins_are_found_merged_and_parted_again(world: World, tenant: Tenant) -
         assert {n: v for n, v in after.items() if n not in moving} == {
             n: v for n, v in document.items() if n not in moving
         }
+
+
+@shows("POST /{id}/erase", "GET /{id}/erasure")
+def test_the_person_behind_it_is_erased_with_a_receipt(world: World, tenant: Tenant) -> None:
+    api = tenant.api
+    made = site(api, "Zora's", email="zora@quist.example", notes="Zora lives here", seats=4)
+    world.settle()
+    path = f"/v1/sites/{made['id']}"
+    assert api.send("POST", f"{path}/erase", {"reason": "She asked"}).status == 202
+    world.settle()
+    told = api.get(f"{path}/erasure")
+    assert (told["state"], [one["store"] for one in told["stores"]]) == ("erased", list(PARTICIPANTS))
+    left = api.get(path)
+    assert (left["name"], left["email"], left["notes"], left["seats"]) == ("Zora's", None, None, 4)
+    assert "zora@quist" not in str(api.get(f"{path}/history")) + str(
+        api.get("/v1/events?after=0&types=customer.site.*")
+    )
+
+
+def test_notes_and_files_hang_on_it_and_follow_its_permissions(world: World, tenant: Tenant) -> None:
+    api = tenant.api
+    path = f"/v1/sites/{site(api, 'A')['id']}"
+    note = api.post(f"{path}/notes", {"text": "The key is next door."})
+    assert api.patch(f"{path}/notes/{note['id']}", {"pinned": True})["version"] == 2
+    sent = {"raw": b"ground floor", "headers": {"Content-Type": "text/plain"}, "query": "name=plan.txt"}
+    file = api.send("POST", f"{path}/attachments", **sent)
+    assert (file.status, file.body["content_type"]) == (201, "text/plain")
+    assert api.send("GET", f"{path}/attachments/{file.body['id']}/content").text == "ground floor"
+    _, stranger = world.person(api, "ann", grants={"customer.site": {"read": "own"}})
+    _, reader = world.person(api, "bob", grants={"customer.site": {"read": "all"}})
+    refused(stranger.send("GET", f"{path}/notes"), 404, "not_found")
+    assert [one["text"] for one in reader.get(f"{path}/notes")["items"]] == ["The key is next door."]
+    refused(reader.send("POST", f"{path}/notes", {"text": "Mine"}), 403, "forbidden")
 
 
 def test_its_forms_lists_and_refusals_are_described_in_two_languages(tenant: Tenant) -> None:
