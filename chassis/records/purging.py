@@ -18,6 +18,7 @@ from chassis.records import custom, external
 from chassis.timers import set_alarm
 from contracts.deleting import ties_to
 from contracts.fields import instant, parse_instant
+from contracts.registry import registry
 
 if TYPE_CHECKING:
     from chassis.database import Work
@@ -36,7 +37,7 @@ KEPT |= {"about_type", "about_id"}
 
 def days_kept(work: Work, store: Store[Any]) -> int | None:
     """How long deleted records of a kind are kept, by the tenant's rule or as declared; None: for ever."""
-    if "purge" not in store.record.operations or store.record.retention is None:
+    if not _goes(store):
         return None
     ruled: int | None = work.service.definitions.retention(work, store.record.collection)
     return store.record.retention if ruled is None else ruled
@@ -44,19 +45,26 @@ def days_kept(work: Work, store: Store[Any]) -> int | None:
 
 def schedule(work: Work, store: Store[Any], entity: Any) -> None:
     """Let a record that was just deleted go when its time is over."""
-    if store.record.retention is not None and "purge" in store.record.operations:
+    if _goes(store):
         set_alarm(work, ALARM, f"{store.name}/{entity.id}", work.now + LOOK_AGAIN)
 
 
 def unschedule(work: Work, store: Store[Any], entity: Any) -> None:
-    if store.record.retention is not None and "purge" in store.record.operations:
+    if _goes(store):
         set_alarm(work, ALARM, f"{store.name}/{entity.id}", None)
+
+
+def _goes(store: Store[Any]) -> bool:
+    """Whether deleted ones go for good in time. Notes and files do, though nobody can ask for it at once."""
+    return store.record.retention is not None and (
+        "purge" in store.record.operations or store.name in registry.children
+    )
 
 
 def on_alarm(key: str, work: Work) -> None:
     """Purge a record whose time is over, or look again later: also where something here still refers to it."""
     name, _, record_id = key.partition("/")
-    store = work.service.stores.get(name)
+    store = _children(work, name, record_id) if name in registry.children else work.service.stores.get(name)
     entity = store.find(work, record_id, lock=True, deleted=True) if store is not None else None
     if store is None or entity is None or entity.deleted_at is None:
         return
@@ -201,6 +209,13 @@ def _last_version(work: Work, record: str, record_id: str, document: JSON) -> No
             at=at,
         )
     )
+
+
+def _children(work: Work, name: str, record_id: str) -> Store[Any] | None:
+    """The notes, or files, of the kind of record that this one is about; None: it has gone with its record."""
+    from chassis.records import children
+
+    return children.holding(work, name, record_id)
 
 
 def children_of(work: Work, record: str, ids: Sequence[str]) -> list[tuple[str, str]]:

@@ -12,6 +12,7 @@ from chassis import blobs
 from chassis.ids import new_id
 from tests.deleting.given import ACCOUNT, CONTACT, House
 from tests.deleting.test_erasing import NAME, erase, everywhere, house, receipt
+from tests.deleting.test_purging import _days as days
 from tests.deleting.test_purging import _rows
 
 __all__ = ["house"]
@@ -87,6 +88,27 @@ def test_notes_and_files_of_who_goes_are_gone_everywhere_with_a_last_version(hou
         (event,) = house.suite.events(f"customer.{kind}.purged")
         assert event["data"]["about_id"] == contact
     assert house.suite.dead() == []
+
+
+def test_a_deleted_note_and_a_deleted_file_go_for_good_after_90_days_and_restored_ones_stay(house: House) -> None:
+    suite, account = house.suite, house.account()
+    gone = note(house, ACCOUNT, account, "Zebulon prefers the phone.")
+    kept = note(house, ACCOUNT, account, "Closed on Mondays.")
+    file = attach(house, ACCOUNT, account, "Zebulon.txt", new_id().encode())
+    for kind, one in (("note", gone), ("note", kept), ("attachment", file["id"])):
+        suite.call("customer", "child.delete", {"record": ACCOUNT, "id": account, "kind": kind, "child": one})
+    suite.call("customer", "child.restore", {"record": ACCOUNT, "id": account, "kind": "note", "child": kept})
+    suite.settle()
+    days(house, 85)
+    assert size(house, file) == 36 and _rows(house, "customer", "Zebulon")
+    days(house, 15)
+    assert [one["text"] for one in written(house, ACCOUNT, account, "note")] == ["Closed on Mondays."]
+    assert size(house, file) is None
+    assert [table for service in ("customer", "eventlog") for table in _rows(house, service, "Zebulon")] == []
+    for kind in ("note", "attachment"):
+        (event,) = suite.events(f"customer.{kind}.purged")
+        assert event["data"]["about_id"] == account
+    assert suite.dead() == []
 
 
 def test_notes_and_file_names_of_related_records_lose_the_words_and_files_stay_with_a_word_about_it(

@@ -63,6 +63,7 @@ class Children(Store[Any]):
         self.computes(_follow_the_record)
         if kind == "attachment":
             self.computes(attachments.name_is_clean)
+            self.purges(_let_go_of_the_file)
         self.repointed(self._belong_to_the_survivor)
 
     # --- for a principal
@@ -140,6 +141,23 @@ def _follow_the_record(entity: Any, work: Work) -> None:
     entity.owner_id, entity.team_id = record.owner_id, record.team_id
     if entity.was is not None and "text" in entity.was and entity.text != entity.was["text"]:
         entity.edited_at = work.now
+
+
+def _let_go_of_the_file(entity: Any, work: Work) -> None:
+    blobs.release(work, f"attachment:{entity.id}")
+
+
+def holding(work: Work, name: str, child_id: str) -> Children | None:
+    """The store of a note or attachment, by the record that it is about; None where it is gone."""
+    kind = name.split(".", 1)[1]
+    row = work.sql(
+        f'SELECT about_type FROM "{kind}s" WHERE tenant_id = %s AND id = %s', (work.tenant, child_id)
+    ).first()
+    for parent in work.service.stores.values() if row is not None else ():
+        if parent.record.singular == row.about_type:
+            found: Children | None = work.service.children(parent.name, kind)
+            return found
+    return None
 
 
 def purge(work: Work, record: str, ids: Iterable[str]) -> list[tuple[str, str]]:
