@@ -15,7 +15,7 @@ DEV := .venv/.dev
 export GUANXI_SHARED_DATA ?= $(abspath ../shared/data)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv run elasticsearch test test-crash simulate test-faults test-searching lint fmt contracts migration lock bench bench-dedupe bench-search bench-rebuild bench-import fuzz
+.PHONY: help venv run elasticsearch test test-crash simulate test-faults test-searching lint fmt contracts migration lock bench bench-dedupe bench-search bench-typeahead bench-rebuild bench-import fuzz
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -92,6 +92,9 @@ bench-rebuild: $(DEV) ## rebuild an index of ROWS (600000) accounts under writes
 
 bench-search: $(DEV) ## how well search finds in ROWS (20000, or all) public names on BACKEND (postgres,elasticsearch), class by class; writes bench/search.md
 	$(BIN)/python -m bench.search
+
+bench-typeahead: $(DEV) ## how fast eight people who type are answered among all public names, and how fast these are taken in; writes bench/typeahead.md
+	$(BIN)/python -m bench.typeahead
 
 fuzz: $(DEV) ## generated requests to every operation, EXAMPLES (50) of each, made from SEED
 	EXAMPLES=$(or $(EXAMPLES),50) $(BIN)/python -m pytest tests/security/test_fuzz.py

@@ -200,13 +200,15 @@ class Work:
         finally:
             cursor.close()
 
-    def rows(self, statement: str, parameters: Sequence[Any] = ()) -> list[Any]:
+    def rows(self, statement: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> list[Any]:
         """The rows of driver SQL as plain tuples. While reading it goes straight to the driver, at half the cost."""
         if not self.scope.each:
             return list(self.sql(statement, parameters))
         cursor = self.connection.connection.cursor()
         try:
-            cursor.execute(self.scope.prefix + statement, tuple(parameters))
+            cursor.execute(
+                self.scope.prefix + statement, parameters if isinstance(parameters, dict) else tuple(parameters)
+            )
             return list(cursor.fetchall())
         finally:
             cursor.close()

@@ -30,6 +30,7 @@ LEAKPROOF = (
     "jsonb_contains(jsonb, jsonb)",
     "jsonb_ne(jsonb, jsonb)",
     "arrayoverlap(anyarray, anyarray)",
+    "ts_match_vq(tsvector, tsquery)",
 )
 LEAKPROOF_TRIGRAM = (
     "similarity_op(text, text)",

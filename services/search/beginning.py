@@ -11,8 +11,8 @@ from typing import Any
 
 from chassis.context import Context
 from services.search.index import Filter, Found, Hit, Key
-from services.search.postgres import Question
 from services.search.recents import MOST_RECORDS
+from services.search.statements import Question
 from services.search.visibility import Visible
 
 MOST_OWN = 200

@@ -3,39 +3,63 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import orjson
 
 from chassis.database import Work
 from services.search.index import Key
-from services.search.mapping import Document
+from services.search.mapping import BACK, SOUND, Document
+from services.search.points import Line, text_of, words_of
+from services.search.statements import RARE
+from services.search.tokens import has, is_key, is_known, tokens_of
 
 BATCH = 200
 SAME_VERSION, ANY_VERSION = 1, 2**53
 
+HELD = (
+    "SELECT record, id, words FROM documents JOIN unnest(%(record)s::text[], %(id)s::uuid[]) AS wanted (record, id)"
+    " USING (record, id) WHERE tenant_id = %(tenant)s FOR UPDATE OF documents"
+)
 UPSERT = (
     "INSERT INTO documents"
-    " (tenant_id, record, id, version, deleted, owner_id, team_id, title_key, data, changed_at, facets)"
+    " (tenant_id, record, id, version, deleted, owner_id, team_id, title_key, data, changed_at, facets, words, tokens)"
     " SELECT %(tenant)s, new.record, new.id, new.version, new.deleted, new.owner_id, new.team_id, new.title_key,"
-    "  new.data::jsonb, new.changed_at, new.facets::jsonb"
+    "  new.data::jsonb, new.changed_at, new.facets::jsonb, new.words,"
+    "  array_to_tsvector(string_to_array(new.tokens, E'\n'))"
     " FROM unnest(%(record)s::text[], %(id)s::uuid[], %(version)s::bigint[], %(deleted)s::bool[], %(owner)s::uuid[],"
-    "  %(team)s::uuid[], %(title)s::text[], %(data)s::text[], %(changed)s::timestamptz[], %(facets)s::text[])"
-    "  AS new (record, id, version, deleted, owner_id, team_id, title_key, data, changed_at, facets)"
+    "  %(team)s::uuid[], %(title)s::text[], %(data)s::text[], %(changed)s::timestamptz[], %(facets)s::text[],"
+    "  %(words)s::text[], %(tokens)s::text[])"
+    "  AS new (record, id, version, deleted, owner_id, team_id, title_key, data, changed_at, facets, words, tokens)"
     " ON CONFLICT (tenant_id, record, id) DO UPDATE SET version = excluded.version, deleted = excluded.deleted,"
     "  owner_id = excluded.owner_id, team_id = excluded.team_id, title_key = excluded.title_key, data = excluded.data,"
-    "  changed_at = excluded.changed_at, facets = excluded.facets"
+    "  changed_at = excluded.changed_at, facets = excluded.facets, words = excluded.words, tokens = excluded.tokens"
     " WHERE documents.version - %(over)s < excluded.version RETURNING record, id"
 )
 FORGET = (
-    "DELETE FROM words USING unnest(%(record)s::text[], %(id)s::uuid[]) AS old (record, id)"
-    " WHERE words.tenant_id = %(tenant)s AND words.record = old.record AND words.id = old.id"
+    "DELETE FROM keys USING unnest(%(record)s::text[], %(id)s::uuid[]) AS old (record, id)"
+    " WHERE keys.tenant_id = %(tenant)s AND keys.record = old.record AND keys.id = old.id"
 )
 REMEMBER = (
-    "INSERT INTO words (tenant_id, record, id, word, field, weight, owner_id, team_id)"
-    " SELECT %(tenant)s, new.* FROM unnest(%(record)s::text[], %(id)s::uuid[], %(word)s::text[], %(field)s::text[],"
-    "  %(weight)s::smallint[], %(owner)s::uuid[], %(team)s::uuid[])"
-    "  AS new (record, id, word, field, weight, owner_id, team_id)"
+    "INSERT INTO keys (tenant_id, key, record, id, field, owner_id, team_id)"
+    " SELECT %(tenant)s, new.* FROM unnest(%(key)s::text[], %(record)s::text[], %(id)s::uuid[], %(field)s::text[],"
+    "  %(owner)s::uuid[], %(team)s::uuid[]) AS new (key, record, id, field, owner_id, team_id)"
+)
+KNOW = (
+    "INSERT INTO words (tenant_id, word) SELECT %(tenant)s, unnest(%(words)s::text[])"
+    " ON CONFLICT (tenant_id, word) DO NOTHING"
+)
+# Who forgets words waits until nobody is learning some: else one would go of which he alone sees no document.
+LEARN = "SELECT pg_advisory_xact_lock_shared(hashtextextended(%s, 8))"
+UNLEARN = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 8))"
+# Each is looked up by itself: as a join, the words would be sought among all documents and all keys.
+UNKNOW = (
+    "WITH old AS (SELECT * FROM unnest(%(words)s::text[], %(asked)s::tsquery[]) AS old (word, asked)),"
+    " gone AS MATERIALIZED (SELECT old.word FROM old WHERE"
+    f" (SELECT true FROM documents WHERE tenant_id = %(tenant)s AND tokens @@ old.asked AND {RARE} LIMIT 1) IS NULL"
+    f" AND (SELECT true FROM keys WHERE tenant_id = %(tenant)s AND key = '{SOUND}' || old.word LIMIT 1) IS NULL)"
+    " DELETE FROM words WHERE tenant_id = %(tenant)s AND word = ANY(ARRAY("
+    f"SELECT word FROM gone UNION ALL SELECT '{BACK}' || reverse(word) FROM gone))"
 )
 PROGRESS = (
     "INSERT INTO progress (tenant_id, event_at, taken_at) VALUES (%s, %s, %s) ON CONFLICT (tenant_id)"
@@ -44,9 +68,8 @@ PROGRESS = (
 )
 
 _LISTED = "unnest(%s::text[], %s::uuid[]) AS wanted (record, id)"
-_WORDS = f"SELECT record, id, field, word, weight FROM words JOIN {_LISTED} USING (record, id) WHERE tenant_id = %s"
 _DOCUMENTS = (
-    "SELECT record, id, version, deleted, owner_id, team_id, changed_at, title_key, data, facets"
+    "SELECT record, id, version, deleted, owner_id, team_id, changed_at, title_key, data, facets, words"
     f" FROM documents JOIN {_LISTED} USING (record, id) WHERE tenant_id = %s"
 )
 
@@ -54,11 +77,7 @@ _DOCUMENTS = (
 def documents(work: Work, ids: Sequence[Key]) -> list[Document]:
     """These documents, whole; what is not there is left out."""
     wanted = ([record for record, _ in ids], [id for _, id in ids], work.tenant)
-    # Documents first: words that are a moment newer bring their own event, which is written after this one.
-    rows = work.sql(_DOCUMENTS, wanted).all()
-    words: dict[Key, list[tuple[str, str, int]]] = {}
-    for row in work.sql(_WORDS, wanted):
-        words.setdefault((row.record, row.id), []).append((row.field, row.word, row.weight))
+    rows = work.sql(_DOCUMENTS, wanted)
     return [
         Document(
             record=row.record,
@@ -70,7 +89,7 @@ def documents(work: Work, ids: Sequence[Key]) -> list[Document]:
             changed_at=row.changed_at,
             title_key=row.title_key,
             data=row.data,
-            words=tuple(words.get((row.record, row.id), ())),
+            words=tuple(words_of(row.words)),
             facets={name: tuple(values) for name, values in row.facets.items()},
         )
         for row in rows
@@ -91,13 +110,43 @@ def keep_again(work: Work, documents: Sequence[Document], *, older: bool) -> Non
 def _write_all(work: Work, documents: Sequence[Document], over: int) -> None:
     # In one order everywhere, so that two who take in the same records cannot wait for each other in a circle.
     ordered = sorted(documents, key=lambda document: (document.record, document.id))
+    lost: set[str] = set()
+    gained: set[str] = set()
+    back: set[str] = set()
     for start in range(0, len(ordered), BATCH):
-        _write(work, ordered[start : start + BATCH], over=over)
+        batch = ordered[start : start + BATCH]
+        held = _held(work, batch)
+        newer = _write(work, batch, over=over)
+        kept = [one for one in batch if (one.record, one.id) in newer]
+        _write_keys(work, kept)
+        lost |= {word for key, text in held.items() if key in newer for word in _known(words_of(text))}
+        gained |= {word for one in kept for word in _known(one.words)}
+        back |= {word for one in kept for _, word, _ in one.words if word[0] == BACK}
+    # Words of all documents are common to all, so they come last, again in one order.
+    gone = sorted(lost - gained)
+    if gained or gone:
+        work.later(UNLEARN if gone else LEARN, (work.tenant,))
+    if gained:
+        work.sql(KNOW, {"tenant": work.tenant, "words": sorted(gained | back)})
+    if gone:
+        work.sql(UNKNOW, {"tenant": work.tenant, "words": gone, "asked": [has(work.tenant, word) for word in gone]})
 
 
-def _write(work: Work, documents: list[Document], *, over: int = 0) -> None:
-    """Keep the newer ones, and replace the words of those that were kept. What is there may be newer by less than
-    `over` versions."""
+def _held(work: Work, documents: list[Document]) -> dict[Key, str]:
+    """The words of these documents that are there, which nobody else changes until the end of the transaction."""
+    wanted = {"record": [one.record for one in documents], "id": [one.id for one in documents]}
+    return {(row.record, row.id): row.words for row in work.sql(HELD, {"tenant": work.tenant, **wanted})}
+
+
+def _known(words: Iterable[Line]) -> Iterator[str]:
+    """Those that may have been meant by what was typed wrongly, and how a title sounds."""
+    for _, word, _ in words:
+        if word[0] == SOUND or is_known(word):
+            yield word.removeprefix(SOUND)
+
+
+def _write(work: Work, documents: list[Document], *, over: int) -> set[Key]:
+    """Keep the newer ones; returns which those were. What is there may be newer by less than `over` versions."""
     kept = work.sql(
         UPSERT,
         {
@@ -113,22 +162,28 @@ def _write(work: Work, documents: list[Document], *, over: int = 0) -> None:
             "data": [orjson.dumps(document.data).decode() for document in documents],
             "changed": [document.changed_at for document in documents],
             "facets": [orjson.dumps(document.facets).decode() for document in documents],
+            "words": [text_of(document.words) for document in documents],
+            "tokens": [tokens_of(work.tenant, document) for document in documents],
         },
     )
-    newer = {(row.record, row.id) for row in kept}
-    if not newer:
+    return {(row.record, row.id) for row in kept}
+
+
+def _write_keys(work: Work, documents: list[Document]) -> None:
+    """Replace the keys of these documents. Also what seems to be new may have some: from somebody who took it in at the
+    same time, or from before the documents were lost."""
+    if not documents:
         return
-    work.sql(FORGET, {"tenant": work.tenant, "record": [one for one, _ in newer], "id": [one for _, one in newer]})
-    rows = [
-        (document.record, document.id, word, field, weight, document.owner_id, document.team_id)
-        for document in documents
-        if (document.record, document.id) in newer
-        for field, word, weight in document.words
-    ]
+    listed = {"record": [one.record for one in documents], "id": [one.id for one in documents]}
+    work.sql(FORGET, {"tenant": work.tenant, **listed})
+    # A title may have one word by two ways, with a weight for each.
+    rows = dict.fromkeys(
+        (word, one.record, one.id, field, one.owner_id, one.team_id)
+        for one in documents
+        for field, word, _ in one.words
+        if is_key(word)
+    )
     if rows:
-        columns = zip(*rows, strict=True)
-        names = ("record", "id", "word", "field", "weight", "owner", "team")
-        work.sql(
-            REMEMBER,
-            {"tenant": work.tenant, **{name: list(values) for name, values in zip(names, columns, strict=True)}},
-        )
+        names = ("key", "record", "id", "field", "owner", "team")
+        columns = {name: list(values) for name, values in zip(names, zip(*rows, strict=True), strict=True)}
+        work.sql(REMEMBER, {"tenant": work.tenant, **columns})

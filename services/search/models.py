@@ -1,9 +1,9 @@
-"""The index in PostgreSQL: one row per record, one row per word of each of its fields, and how far it has come."""
+"""The index in PostgreSQL: one row per record with its words, its keys, and how far it has come."""
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, DateTime, Index, SmallInteger, Table, Text, Uuid, func
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import BigInteger, Boolean, Column, DateTime, Index, Table, Text, Uuid, func
+from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
 
 from chassis.records import metadata_of
 
@@ -24,6 +24,15 @@ documents = Table(
     Column("data", JSONB, nullable=False),
     Column("changed_at", DateTime(timezone=True), nullable=False),
     Column("facets", JSONB, nullable=False, server_default="{}"),
+    Column("words", Text(collation="C"), nullable=False, server_default=""),
+    Column("tokens", TSVECTOR, nullable=False, server_default=""),
+)
+# Small portions are merged often: what waits to be merged is read by every question.
+Index(
+    "ix_documents_tokens",
+    documents.c.tokens,
+    postgresql_using="gin",
+    postgresql_with={"gin_pending_list_limit": 512},
 )
 Index(
     "ix_documents_owner",
@@ -33,25 +42,27 @@ Index(
     postgresql_where=documents.c.owner_id.is_not(None),
 )
 
-# Owner and team stand beside each word, so that what a principal may see is decided within the index.
+# Whole values, in the order of the alphabet. Owner and team stand beside each, so that what a principal may see is
+# decided while they are walked.
+keys = Table(
+    "keys",
+    metadata,
+    Column("tenant_id", Uuid(as_uuid=False), primary_key=True),
+    Column("key", Text(collation="C"), primary_key=True),
+    Column("record", Text, primary_key=True),
+    Column("id", Uuid(as_uuid=False), primary_key=True),
+    Column("field", Text, primary_key=True),
+    Column("owner_id", Uuid(as_uuid=False)),
+    Column("team_id", Uuid(as_uuid=False)),
+)
+Index("ix_keys_record", keys.c.tenant_id, keys.c.record, keys.c.id)
+
+# Every word that some document has, for what may have been meant by one that none has.
 words = Table(
     "words",
     metadata,
     Column("tenant_id", Uuid(as_uuid=False), primary_key=True),
-    Column("record", Text, primary_key=True),
-    Column("id", Uuid(as_uuid=False), primary_key=True),
     Column("word", Text(collation="C"), primary_key=True),
-    Column("field", Text, primary_key=True),
-    Column("weight", SmallInteger, nullable=False),
-    Column("owner_id", Uuid(as_uuid=False)),
-    Column("team_id", Uuid(as_uuid=False)),
-)
-Index(
-    "ix_words_word",
-    words.c.tenant_id,
-    words.c.word,
-    words.c.weight.desc(),
-    postgresql_include=["record", "id", "field", "owner_id", "team_id"],
 )
 
 progress = Table(

@@ -54,14 +54,14 @@ def _versions(keys: Iterable[Key]) -> dict[tuple[str, str], str]:
     return {(tenant, key.rsplit(" ", 1)[0]): key.rsplit(" ", 1)[1] for tenant, key in keys}
 
 
-@rule("I10", "only living documents have words by which they are found")
+@rule("I10", "only living documents have words and keys by which they are found")
 def words(look: Look) -> Seen:
     return look.audit(
         "search",
-        "SELECT w.tenant_id, w.record || ' ' || w.id AS subject, CASE WHEN d.id IS NULL OR d.deleted"
-        " THEN 'is found by ' || w.words || ' words although it is deleted or was never there' END AS fault"
-        " FROM (SELECT tenant_id, record, id, count(*) AS words FROM words GROUP BY 1, 2, 3) AS w"
-        " LEFT JOIN documents AS d ON d.tenant_id = w.tenant_id AND d.record = w.record AND d.id = w.id",
+        "SELECT tenant_id, record || ' ' || id AS subject, CASE WHEN deleted AND (keys > 0 OR words <> '')"
+        " OR deleted IS NULL THEN 'is found although it is deleted or was never there' END AS fault"
+        " FROM (SELECT tenant_id, record, id, count(*) AS keys FROM keys GROUP BY 1, 2, 3) AS held"
+        " FULL JOIN documents USING (tenant_id, record, id)",
     )
 
 

@@ -22,7 +22,7 @@ APART = {
     "tenant_id", "event_id", "message_id", "saga_id", "correlation_id", "causation_id", "stage_id", "holder_id",
     "merge_id",
     ("unsent", "record_id"), ("changes", "record_id"), ("events", "record_id"), ("sagas", "record_id"),
-    ("documents", "owner_id"), ("documents", "team_id"), ("words", "owner_id"), ("words", "team_id"),
+    ("documents", "owner_id"), ("documents", "team_id"), ("keys", "owner_id"), ("keys", "team_id"),
     ("events", "owner_id"), ("events", "team_id"),
     # What was done to records that may be gone since: holds, receipts, and what went with what.
     "hold_id", ("erasures", "record_id"), ("erasures", "owner_id"), ("erasures", "team_id"),

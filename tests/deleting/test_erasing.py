@@ -113,8 +113,8 @@ def test_neither_replaying_changes_nor_rebuilding_the_index_brings_anything_back
     erase(house, CONTACT, contact)
     house.suite.settle()
     with house.suite.work("search") as work:
-        work.sql("DELETE FROM words WHERE tenant_id = %s", (work.tenant,))
-        work.sql("DELETE FROM documents WHERE tenant_id = %s", (work.tenant,))
+        for table in ("words", "keys", "documents"):
+            work.sql(f"DELETE FROM {table} WHERE tenant_id = %s", (work.tenant,))
     with house.suite.work("eventlog") as work:
         events = work.sql("SELECT envelope FROM events WHERE tenant_id = %s AND record_id = %s", (work.tenant, contact))
         versions = [row.envelope["version"] for row in events]

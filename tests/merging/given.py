@@ -18,7 +18,7 @@ JSON = dict[str, Any]
 TRACES = {
     "changes", "unsent", "inbox", "idempotency", "sagas", "asked", "counters", "timers", "merges", "events",
     "feed_positions", "merged_subjects", "progress", "alembic_version", "chassis_version", "dead_letters",
-    "recent_records", "recent_searches",
+    "recent_records", "recent_searches", "words",
 }  # fmt: skip
 MOVING = {"version", "updated_at", "updated_by", "changed_at"}
 
@@ -139,6 +139,7 @@ class Business:
                 "copy_keys",
                 "external_ids",
                 "documents",
+                "keys",
                 "words",
                 "order_points",
             ):
@@ -171,5 +172,5 @@ APART = {
     "account_facts": " AND NOT (record = 'points' AND count = 0)",
     # The index and the log hold what their own records say; tests of theirs compare them.
     "documents": " AND record NOT IN ('inventory.stock-move', 'marketing.point-entry', 'marketing.point-account')",
-    "words": " AND record NOT IN ('inventory.stock-move', 'marketing.point-entry', 'marketing.point-account')",
+    "keys": " AND record NOT IN ('inventory.stock-move', 'marketing.point-entry', 'marketing.point-account')",
 }

@@ -20,8 +20,12 @@ _ID = re.compile(r"([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d(?::?\d\d)?)")
 ROUNDS = 3
 
-# The digest of a request in which ids stand; its answer, which is compared, stands beside it.
-OF_IDS: dict[str, tuple[str, ...]] = {f"{service}.idempotency": ("body_hash",) for service in SERVICES}
+# The digest of a request in which ids stand; its answer, which is compared, stands beside it. And what is made of the
+# words, the owner and the facets beside it, with a piece of the tenant's id before each.
+OF_IDS: dict[str, tuple[str, ...]] = {
+    **{f"{service}.idempotency": ("body_hash",) for service in SERVICES},
+    "search.documents": ("tokens",),
+}
 # What else may differ, and why. Everything that is not named here is compared.
 BY_NATURE: dict[str, tuple[str, ...]] = {
     **OF_IDS,

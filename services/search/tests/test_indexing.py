@@ -19,8 +19,10 @@ def _everything(index):
     documents = (
         "SELECT record, id, version, deleted, title_key, data::text FROM documents WHERE tenant_id = %s ORDER BY 1, 2"
     )
-    words = "SELECT record, id, word, field, weight FROM words WHERE tenant_id = %s ORDER BY 1, 2, 3, 4"
-    return _rows(index, documents), _rows(index, words)
+    words = "SELECT record, id, words, tokens::text FROM documents WHERE tenant_id = %s ORDER BY 1, 2"
+    keys = "SELECT key, record, id, field FROM keys WHERE tenant_id = %s ORDER BY 1, 2, 3, 4"
+    known = "SELECT word FROM words WHERE tenant_id = %s ORDER BY 1"
+    return [_rows(index, statement) for statement in (documents, words, keys, known)]
 
 
 def _history(index):
@@ -43,7 +45,7 @@ def test_many_deliveries_leave_the_same_rows_as_the_newest_events_alone(index):
     index.runtime.events([encode(one) for one in history[::-1]])
     taken = _everything(index)
     with index.suite.work("search") as work:
-        for table in ("documents", "words", "progress"):
+        for table in ("documents", "keys", "words", "progress"):
             work.sql(f"DELETE FROM {table} WHERE tenant_id = %s", (work.tenant,))
     index.runtime.events([encode(history[3]), encode(history[7])])
     assert _everything(index) == taken
@@ -60,7 +62,22 @@ def test_a_deleted_record_is_not_found_and_an_older_event_does_not_bring_it_back
     assert _rows(index, "SELECT version, deleted, title_key, data FROM documents WHERE tenant_id = %s") == [
         (2, True, "", {})
     ]
+    assert _rows(index, "SELECT words, tokens::text FROM documents WHERE tenant_id = %s") == [("", "")]
+    assert _rows(index, "SELECT key FROM keys WHERE tenant_id = %s") == []
     assert _rows(index, "SELECT word FROM words WHERE tenant_id = %s") == []
+
+
+def test_a_word_is_known_as_long_as_one_document_has_it(index):
+    def known():
+        return [word for (word,) in _rows(index, "SELECT word FROM words WHERE tenant_id = %s") if word.isalpha()]
+
+    one, other = new_id(), new_id()
+    for record_id in (one, other):
+        index.take(event(index.suite.tenant, ACCOUNT, {"id": record_id, "name": "Vernes Haus"}))
+    index.take(event(index.suite.tenant, ACCOUNT, {"id": one, "name": "Vernes Hof"}, version=2))
+    assert sorted(known()) == ["haus", "hof", "vernes"]
+    index.take(event(index.suite.tenant, ACCOUNT, {"id": other, "name": "Hof"}, version=2))
+    assert sorted(known()) == ["hof", "vernes"]
 
 
 def test_a_restored_record_is_found_again(index):
@@ -78,7 +95,7 @@ def test_events_of_records_that_are_not_searched_move_freshness_on_and_nothing_e
     told = event(index.suite.tenant, "inventory.stock-level", {"id": new_id()})
     index.take(told)
     assert index.ask("x")["freshness"]["indexed_at"] == told["time"]
-    assert _everything(index) == ([], [])
+    assert not any(_everything(index))
 
 
 def test_freshness_names_the_newest_event_and_never_goes_back(index):

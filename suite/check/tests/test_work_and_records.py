@@ -106,9 +106,7 @@ def test_a_row_that_vanished_is_found(world: World) -> None:
 
 
 def test_a_record_that_the_index_forgot_is_found(world: World) -> None:
-    world.spoil(
-        "search", "DELETE FROM words", "DELETE FROM documents WHERE record = 'customer.account' AND NOT deleted"
-    )
+    world.spoil("search", "DELETE FROM keys", "DELETE FROM documents WHERE record = 'customer.account' AND NOT deleted")
     assert world.violated() == {("I10", index.documents.says)}
 
 
@@ -129,7 +127,7 @@ def test_a_deleted_record_in_the_index_is_found(world: World) -> None:
 def test_words_of_a_deleted_record_are_found(world: World) -> None:
     world.spoil(
         "search",
-        "INSERT INTO words (tenant_id, record, id, word, field, weight)"
-        " SELECT tenant_id, record, id, 'gone', 'name', 1 FROM documents WHERE deleted",
+        "INSERT INTO keys (tenant_id, key, record, id, field)"
+        " SELECT tenant_id, '=gone', record, id, 'name' FROM documents WHERE deleted",
     )
     assert world.violated() == {("I10", index.words.says)}
