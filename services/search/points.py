@@ -14,8 +14,8 @@ from services.search.index import BEGINNING, KEY, KEY_WEIGHT, OWN, Asked
 from services.search.mapping import BACK
 from services.search.phrases import Term
 
-MARK = " \t"
-"""Before a word, so that it is told from a field."""
+MARK = "\t\t"
+"""Before a word, so that it is told from a field. A word may end with a space, where a long key was cut."""
 Line = tuple[str, str, int]
 """Field, word and weight, as documents have them."""
 
@@ -28,7 +28,7 @@ def text_of(words: Iterable[Line]) -> str:
 def words_of(text: str) -> list[Line]:
     """The words that `text_of` has written."""
     lines = (line.split("\t") for line in text.split("\n")[1:])
-    return [(field, word, int(weight)) for weight, word, field in lines]
+    return [(field, word, int(weight)) for weight, _, word, field in lines]
 
 
 def shown(text: str, hidden: Collection[str]) -> str:

@@ -24,7 +24,7 @@ FILL = (
     "INSERT INTO documents (tenant_id, record, id, version, deleted, owner_id, team_id, title_key, data, changed_at,"
     "  words, tokens)"
     " SELECT %(tenant)s, %(record)s, gen_random_uuid(), 1, false, owner, owner, md5 || ' name', '{\"name\": \"x\"}',"
-    "  now(), E'\\n10 \\tname\\tname\\n10 \\t' || md5 || E'\\tname\\n10 \\t=' || md5 || E' name\\tname',"
+    "  now(), E'\\n10\\t\\tname\\tname\\n10\\t\\t' || md5 || E'\\tname\\n10\\t\\t=' || md5 || E' name\\tname',"
     "  array_to_tsvector(ARRAY(SELECT %(mark)s || token FROM unnest(ARRAY["
     "   'hname', 'bn', 'bna', 'bnam', 'h' || md5, 'b' || left(md5, 1), 'b' || left(md5, 2), 'b' || left(md5, 3),"
     "   'r' || %(record)s, 'o' || owner, 't' || owner]) AS token))"

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from services.search.index import Asked
-from services.search.mapping import Document, searchables, words_of
+from services.search.mapping import LONGEST_KEY, Document, key_of, searchables, words_of
 from services.search.phrases import Phrase, Term, phrases, prefix
 from services.search.points import Scorer, pattern, shown, text_of
 from services.search.points import words_of as lines_of
@@ -62,6 +62,14 @@ def test_a_score_is_the_sum_of_its_points(typed, key, beginning, words):
 @pytest.mark.parametrize("typed", ["lfreds", "city", "alfreds kiste", "alfredss", "sderfla"])
 def test_what_does_not_answer_every_term_has_no_points(typed):
     assert points(typed) is None
+
+
+def test_a_key_that_was_cut_behind_a_word_is_told_from_its_field():
+    cut = [("name", key_of("x" * (LONGEST_KEY - 1) + " y"), 10), ("name", "y", 10)]
+    assert cut[0][1].endswith(" ") and lines_of(text_of(cut)) == cut
+    seen = Visible(None, (), tuple(searchables()), (), (), {})
+    scorer = Scorer(Asked(Phrase(("=n",), ((Term("n", (prefix("n"),)),),)), seen, 20))
+    assert scorer.points(ACCOUNT, "1", None, text_of(cut)) is None
 
 
 def test_words_of_hidden_fields_have_no_points():
