@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from tests.integration.flow import key
+from tests.integration.support import until
 from tests.searching.stack import SearchingSuite
 
 JSON = dict[str, Any]
@@ -107,6 +108,9 @@ class Searcher:
         items = [{"op": "create", "data": {"name": f"{together} {word}"}} for word in words]
         done = stack.api().post("/v1/accounts/bulk", {"atomic": True, "items": items}, key=key())
         assert len(done["items"]) == count
+        # The log may not have all of their events yet, and so its end says nothing of them.
+        whole = {"types": "account", "limit": 100}
+        until(lambda: len(stack.search(together, **whole)["items"]) == count, 60, every=0.2, what="all are found")
         stack.await_events()
         return cls(stack, words, together)
 
