@@ -31,23 +31,18 @@ COLLECTIONS = (
 
 @dataclass(frozen=True)
 class Demo:
-    """`records` by collection, `events` in the order of the feed, and the credentials with the file's mode.
-
-    `seconds` is what the first start took until it was ready.
-    """
+    """`records` by collection, `events` in the order of the feed, and the credentials with the file's mode."""
 
     records: dict[str, list[JSON]]
     events: list[JSON]
     credentials: JSON
     mode: int
-    seconds: float
 
     @classmethod
     def read(cls, suite: EmbeddedSuite) -> Demo:
         api = suite.api()
         mode = (suite.folder / "credentials.json").stat().st_mode & 0o777
-        records = {name: api.all(name) for name in COLLECTIONS}
-        return cls(records, api.feed(), suite.credentials, mode, suite.seconds)
+        return cls({name: api.all(name) for name in COLLECTIONS}, api.feed(), suite.credentials, mode)
 
     def by_old_key(self, collection: str) -> dict[str, JSON]:
         """Records by Northwind's own id."""
