@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Iterable, Iterator, Sequence
 
 import orjson
 
 from chassis.database import Work
 from services.search.index import Key
-from services.search.mapping import BACK, SOUND, Document
+from services.search.mapping import BACK, EXTERNAL, SOUND, Document
 from services.search.points import Line, text_of, words_of
 from services.search.statements import RARE
 from services.search.tokens import has, is_key, is_known, tokens_of
 
 BATCH = 200
 SAME_VERSION, ANY_VERSION = 1, 2**53
+MADE = re.compile(r"[0-9a-f]{4,32}")
+"""A UUID without its hyphens, or a part of one."""
 
 HELD = (
     "SELECT record, id, words FROM documents JOIN unnest(%(record)s::text[], %(id)s::uuid[]) AS wanted (record, id)"
@@ -139,9 +142,12 @@ def _held(work: Work, documents: list[Document]) -> dict[Key, str]:
 
 
 def _known(words: Iterable[Line]) -> Iterator[str]:
-    """Those that may have been meant by what was typed wrongly, and how a title sounds."""
-    for _, word, _ in words:
-        if word[0] == SOUND or is_known(word):
+    """Those that may have been meant by what was typed wrongly, and how a title sounds.
+
+    Parts of ids that machines made are pasted, not typed.
+    """
+    for field, word, _ in words:
+        if word[0] == SOUND or (is_known(word) and not (field == EXTERNAL and MADE.fullmatch(word))):
             yield word.removeprefix(SOUND)
 
 

@@ -164,3 +164,11 @@ def test_a_searchable_custom_field_is_found_by_whom_it_is_not_hidden_from(search
     assert found("umber") == []
     assert found("vermil", context=suite.context(masks={ACCOUNT: {"hidden": ["custom.colour"]}})) == []
     assert not suite.dead()
+
+
+def test_parts_of_ids_that_machines_made_are_found_but_may_not_have_been_meant(index):
+    key = "01a21ed2-b70d-7abc-abcd-fa4c3f6b7882"
+    index.take(event(index.suite.tenant, ACCOUNT, {"id": new_id(), "name": "Verne", "external_ids": {"old": key}}))
+    known = {word for (word,) in _rows(index, "SELECT word FROM words WHERE tenant_id = %s")}
+    assert "verne" in known and not known & {*key.split("-"), key.replace("-", "")}
+    assert index.titles(key) == index.titles("fa4c3f6b7882") == ["Verne"]
