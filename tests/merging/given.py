@@ -20,7 +20,9 @@ TRACES = {
     "feed_positions", "merged_subjects", "progress", "alembic_version", "chassis_version", "dead_letters",
     "recent_records", "recent_searches", "words",
 }  # fmt: skip
-MOVING = {"version", "updated_at", "updated_by", "changed_at"}
+MOVING = {"version", "updated_at", "updated_by", "changed_at", "tokens"}
+SHOWN = {"facets": "facets - 'updated_at' AS facets"}
+"""The index tells when a record was last changed as well, and makes its tokens of that too."""
 
 COLUMNS = (
     "SELECT c.relname, array_agg(a.attname::text) FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace"
@@ -118,7 +120,7 @@ class Business:
             with self._engine(service).connect() as connection:
                 for table, columns in connection.exec_driver_sql(COLUMNS).all():
                     if table not in TRACES:
-                        kept = ", ".join(f'"{name}"' for name in columns if name not in MOVING)
+                        kept = ", ".join(SHOWN.get(name, f'"{name}"') for name in columns if name not in MOVING)
                         rows = connection.exec_driver_sql(
                             f'SELECT to_jsonb(x)::text FROM (SELECT {kept} FROM "{table}" WHERE tenant_id = %s'
                             f"{APART.get(table, '')}) AS x",
