@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from chassis.errors import Problem
 from chassis.records.patching import merge_parts, merge_patch
 from chassis.tests.given import PROPERTY, at_once
-from contracts.sales import Pipeline
+from contracts.pipelines import Pipeline
 
 STAGES = Pipeline.declared()["stages"]
 FIELDS = ("name", "probability")

@@ -15,7 +15,7 @@ from chassis.errors import invalid
 from chassis.permissions import covers, scope
 from chassis.records import references
 from chassis.saga import PIVOT, Saga, Step
-from contracts import customer, marketing, sales
+from contracts import customer, marketing, pipelines
 from services.marketing.leads import leads
 from services.marketing.models import Lead
 
@@ -93,10 +93,10 @@ convert_lead = Saga(
         ),
         Step(
             "create opportunity",
-            asks=sales.create_from_lead,
+            asks=pipelines.create_from_lead,
             body=opportunity_of,
             then=keep_opportunity,
-            undo=sales.remove_from_lead,
+            undo=pipelines.remove_from_lead,
             undo_body=only_the_lead,
         ),
         Step("mark converted", does=mark_converted, kind=PIVOT),

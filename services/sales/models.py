@@ -17,16 +17,17 @@ from sqlalchemy import (
 )
 
 from chassis.records import Stored, metadata_of
+from contracts import pipelines
 from contracts import sales as contracts
 
 metadata = metadata_of("sales")
 
 
-class Pipeline(Stored, record=contracts.Pipeline):
+class Pipeline(Stored, record=pipelines.Pipeline):
     pass
 
 
-class Opportunity(Stored, record=contracts.Opportunity):
+class Opportunity(Stored, record=pipelines.Opportunity):
     pass
 
 
@@ -62,7 +63,7 @@ class CreditNote(Stored, record=contracts.CreditNote):
     __table_args__ = (CheckConstraint("total >= 0", name="total"),)
 
 
-class Target(Stored, record=contracts.Target):
+class Target(Stored, record=pipelines.Target):
     pass
 
 

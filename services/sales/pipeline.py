@@ -11,7 +11,7 @@ from chassis.ids import derived_id
 from chassis.records import Store, survivors
 from chassis.saga import Refused
 from chassis.service import on
-from contracts import sales as contracts
+from contracts import pipelines as contracts
 from services.sales.models import Opportunity, Pipeline, Target
 
 JSON = dict[str, Any]

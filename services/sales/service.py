@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chassis.service import Service
-from contracts import sales as contracts
+from contracts import pipelines as contracts
 from services.sales import pipeline
 from services.sales.credit_notes import credit_notes
 from services.sales.history import orders

@@ -10,7 +10,7 @@ from chassis.ids import derived_id, new_id
 from chassis.runtime import Runtime
 from chassis.saga import Refused
 from chassis.service import Service
-from contracts import sales
+from contracts import pipelines
 
 JSON = dict[str, Any]
 
@@ -79,7 +79,7 @@ def start_sales(suite: Any, ledger: Ledger) -> None:
 
     class Sales(Service):
         name = "sales"
-        asks = ((sales.create_from_lead, create), (sales.remove_from_lead, remove))
+        asks = ((pipelines.create_from_lead, create), (pipelines.remove_from_lead, remove))
 
     lent = suite.databases.open("identity", suite.clock)
     database = type(lent)(lent.app, lent.ops, suite.clock, None)
