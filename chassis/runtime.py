@@ -32,7 +32,7 @@ from contracts.values import is_uuid
 
 JSON = dict[str, Any]
 log = logging.getLogger("guanxi")
-BATCH, HEAVY_BATCH = 100, 500
+BATCH = 100
 
 
 class Runtime:
@@ -367,7 +367,7 @@ class Runtime:
             rpc=self.rpc,
             event=None,
             event_batch=self.events,
-            batch_size=HEAVY_BATCH if heavy else BATCH,
+            batch_size=self.definition.batch_size if heavy else BATCH,
             single_consumer=heavy,
             event_keys=self.event_keys(),
             message=self.message if self.asks or self.sagas else None,

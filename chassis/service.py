@@ -67,6 +67,8 @@ class Service:
     """Of its queues: raised when their arguments change, so that `guanxi migrate` makes new ones."""
     batch: ClassVar[Callable[[Any, list[JSON]], None] | None] = None
     """A heavy reader takes every event, many at a time, instead of reactions."""
+    batch_size: ClassVar[int] = 500
+    """How many events a heavy reader is given at most."""
     uses: ClassVar[dict[str, Callable[[Any], bool | None]]] = {}
     """What it can do without: whether `(runtime)` it answers, None where it is not set up. Readiness tells of it."""
     environment: ClassVar[tuple[Callable[[], Any], ...]] = ()

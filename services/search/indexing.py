@@ -1,9 +1,11 @@
-"""What search does with events: each tenant's documents go into the index in one transaction, newest versions only."""
+"""What search does with events: each tenant's documents go into the index in portions, newest versions only."""
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import Any
 
+from chassis.ahead import ahead
 from chassis.definitions import CUSTOM, DEFINED
 from chassis.records import references
 from contracts.fields import parse_instant
@@ -12,6 +14,8 @@ from services.search.index import index_of
 from services.search.mapping import Document, document_of, newest
 
 JSON = dict[str, Any]
+PORTION = 250
+"""Documents that are written at once; while they are, the next ones are made."""
 
 
 def take_in(runtime: Any, events: list[JSON]) -> None:
@@ -20,8 +24,11 @@ def take_in(runtime: Any, events: list[JSON]) -> None:
     for event in events:
         by_tenant.setdefault(event["tenant"], []).append(event)
     for tenant, own in by_tenant.items():
-        documents = documents_of(runtime, tenant, own)
-        index_of(runtime).take(tenant, documents, max(parse_instant(event["time"]) for event in own))
+        portions = (own[start : start + PORTION] for start in range(0, len(own), PORTION))
+        made = ((portion, documents_of(runtime, tenant, portion)) for portion in portions)
+        with closing(ahead(made) if len(own) > PORTION else made) as coming:
+            for portion, documents in coming:
+                index_of(runtime).take(tenant, documents, max(parse_instant(event["time"]) for event in portion))
         recents.take_in(runtime, tenant, own)
 
 

@@ -33,7 +33,10 @@ class Wanted:
 
 @dataclass(slots=True)
 class Document:
-    """One record of the file. `key` is the text of the field to match by; `errors` are (field, message, line)."""
+    """One record of the file. `key` is the text of the field to match by; `errors` are (field, message, line).
+
+    `values` is the data as a new record takes it, where that was read already.
+    """
 
     line: int
     rows: list[Row]
@@ -41,6 +44,7 @@ class Document:
     key: str | None = None
     wanted: list[Wanted] = field(default_factory=list)
     errors: list[tuple[str, str, int]] = field(default_factory=list)
+    values: JSON | None = None
 
     def refuse(self, where: str, message: str, line: int | None = None) -> None:
         self.errors.append((where, message, line or self.line))

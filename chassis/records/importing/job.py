@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from contextlib import closing, suppress
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from chassis import blobs, jobs
+from chassis.ahead import ahead
 from chassis.database import Work
 from chassis.errors import invalid
 from chassis.records.importing import mapping, outcomes, reading, saved
@@ -75,10 +75,10 @@ class Import:
         with self._source() as source:
             plan = self._plan(source)
             rows = islice(self._rows(source), self.rows_done, None)
-            batches = _batches(Reader(plan).documents(rows))
             references = References(self.running)
             writer = Writer(self.store, plan, self.params["mode"], self.running.job.id)
-            with closing(_ahead(batches)) as coming:
+            batches = map(writer.read, _batches(Reader(plan).documents(rows)))
+            with closing(ahead(batches)) as coming:
                 for batch in coming:
                     if self.running.cancelled():
                         break
@@ -187,15 +187,6 @@ def _batches(documents: Iterator[Document]) -> Iterator[list[Document]]:
         seen |= keys
     if batch:
         yield batch
-
-
-def _ahead(batches: Iterator[list[Document]]) -> Generator[list[Document]]:
-    """The same batches; while the database writes one, the next is read."""
-    with ThreadPoolExecutor(1, "reader") as reader:
-        coming = reader.submit(next, batches, None)
-        while (batch := coming.result()) is not None:
-            coming = reader.submit(next, batches, None)
-            yield batch
 
 
 @jobs.kind("import")

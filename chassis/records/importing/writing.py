@@ -42,6 +42,20 @@ class Writer:
     def __init__(self, store: Store[Any], plan: Plan, mode: str, job_id: str) -> None:
         self._store, self._plan, self._mode, self._job = store, plan, mode, job_id
 
+    def read(self, documents: list[Document]) -> list[Document]:
+        """Read the data of new records as far as nothing else has to be known for it: no database, no other record."""
+        if self._plan.match is None:
+            for document in documents:
+                if not document.errors and not document.wanted and not document.data.get("custom"):
+                    self._load(document)
+        return documents
+
+    def _load(self, document: Document) -> None:
+        try:
+            document.values = self._store.load(document.data)
+        except Problem as problem:
+            _refuse(document, problem)
+
     def write(self, work: Work, documents: Sequence[Document]) -> list[Verdict]:
         """The verdict of each document, in their order; what is not rejected is written. No key occurs twice."""
         verdicts: dict[int, Verdict] = {}
@@ -97,10 +111,10 @@ class Writer:
                 return
             if document.errors:
                 return
-        try:
-            creates.append((document, self._store.load(document.data)))
-        except Problem as problem:
-            _refuse(document, problem)
+        if document.values is None:
+            self._load(document)
+        if document.values is not None:
+            creates.append((document, document.values))
 
     def _attempt(
         self,
