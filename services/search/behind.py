@@ -29,10 +29,19 @@ NOTE_ALL = (
     "  SET version = greatest(behind.version, excluded.version), refused = NULL)"
     " SELECT record, id FROM next ORDER BY record DESC, id DESC LIMIT 1"
 )
-# Refused ones are tried again too, but only behind all others, and each at most once a minute.
-NEXT = (
-    "SELECT record, id, version FROM behind WHERE tenant_id = %s AND NOT forced"
-    " AND (refused IS NULL OR noted_at < now() - interval '1 minute') ORDER BY refused IS NOT NULL, record, id LIMIT %s"
+# Refused ones are tried again too, but only behind all others, and each at most once a minute: while there are others
+# they are not even looked for.
+_NEXT = (
+    "(SELECT record, id, version FROM behind WHERE tenant_id = %(tenant)s AND NOT forced AND {}"
+    " ORDER BY 1, 2 LIMIT %(limit)s)"
+)
+_TIRED = "refused IS NOT NULL AND noted_at < now() - interval '1 minute'"
+NEXT = f"{_NEXT.format('refused IS NULL')} UNION ALL {_NEXT.format(_TIRED)} LIMIT %(limit)s"
+# From one tenant to the next, since one may have a million rows.
+TENANTS = (
+    "WITH RECURSIVE found AS ((SELECT tenant_id FROM behind ORDER BY 1 LIMIT 1) UNION ALL"
+    " SELECT (SELECT tenant_id FROM behind WHERE tenant_id > found.tenant_id ORDER BY 1 LIMIT 1)"
+    "  FROM found WHERE found.tenant_id IS NOT NULL) SELECT tenant_id FROM found WHERE tenant_id IS NOT NULL"
 )
 FORCED = (
     "SELECT record, id, version, noted_at < now() - interval '5 seconds' AS settled FROM behind"
@@ -79,7 +88,7 @@ def note_all(work: Work, families: Sequence[str], after: Key = ("", ZERO), limit
 
 def following(work: Work, limit: int) -> Versions:
     """The next ones to be written, by (record, id)."""
-    return {(row.record, row.id): row.version for row in work.sql(NEXT, (work.tenant, limit))}
+    return {(row.record, row.id): row.version for row in work.sql(NEXT, {"tenant": work.tenant, "limit": limit})}
 
 
 def forced(work: Work, limit: int) -> dict[Key, tuple[int, bool]]:
@@ -105,9 +114,8 @@ def among(work: Work, ids: Sequence[Key]) -> set[Key]:
 
 
 def tenants(connection: Connection) -> list[str]:
-    """Tenants of which something is noted, longest waiting first; asked as the operations role."""
-    rows = connection.exec_driver_sql("SELECT tenant_id FROM behind GROUP BY tenant_id ORDER BY min(noted_at)")
-    return [row.tenant_id for row in rows]
+    """Tenants of which something is noted; asked as the operations role."""
+    return [row.tenant_id for row in connection.exec_driver_sql(TENANTS)]
 
 
 class Glance:

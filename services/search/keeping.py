@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import random
 import time
+from itertools import islice
 from typing import Any
 
 from elasticsearch import ApiError
@@ -108,6 +110,8 @@ def drain(runtime: Any, index: ElasticIndex, seconds: float) -> int:
     while time.monotonic() < end:
         with runtime.database.operations() as connection:
             waiting = behind.tenants(connection)
+        # Whose turn does not come today may be the first tomorrow.
+        random.shuffle(waiting)
         written = 0
         for tenant in waiting:
             if time.monotonic() < end:
@@ -122,7 +126,9 @@ def drain_portion(runtime: Any, index: ElasticIndex, tenant: str) -> int:
     """Write one portion of what a tenant lacks. Returns how many documents are there now."""
     context = runtime.principal(tenant, "index")
     with runtime.database.reading(context) as work:
-        wanted = behind.following(work, PORTION)
+        wanted = behind.following(work, PORTION + 1)
+        more = len(wanted) > PORTION
+        wanted = dict(islice(wanted.items(), PORTION))
         forced = behind.forced(work, PORTION)
         documents = kept.documents(work, [*wanted, *forced])
     if not wanted and not forced:
@@ -133,10 +139,10 @@ def drain_portion(runtime: Any, index: ElasticIndex, tenant: str) -> int:
     settled = {key for key, (_, settled) in forced.items() if settled and key not in wrong}
     written = [one for one in documents if (one.record, one.id) in wanted or (one.record, one.id) in gone]
     lacking, refused = index.write(tenant, written, targets)
-    # What is no longer noted must be found at once: from then on Elasticsearch answers again.
-    touched = sorted({name for one in written for name in targets[family_of(one.record)]})
-    if touched:
-        index.generations.refresh(touched)
+    if not more:
+        # Once nothing is noted Elasticsearch answers again, and all that was written in this and earlier turns must be
+        # found at once.
+        index.generations.refresh(sorted({name for names in targets.values() for name in names}))
     left = {(one.record, one.id) for one in lacking}
     # What PostgreSQL does not hold either (its tenant was erased since) need not be written.
     there = wanted | {(one.record, one.id): one.version for one in documents if (one.record, one.id) in wanted}

@@ -156,3 +156,4 @@ behind = Table(
     Column("noted_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     info={"ops": True},
 )
+Index("ix_behind_forced", behind.c.tenant_id, behind.c.noted_at, postgresql_where=behind.c.forced)
