@@ -302,6 +302,9 @@ class LeadOnly(Part):
 
 
 create_from_lead = Ask(
-    "customer.create-from-lead", request=CreateFromLead, reply=CreatedFromLead, refusals=("unknown_account",)
+    "customer.create-from-lead",
+    request=CreateFromLead,
+    reply=CreatedFromLead,
+    refusals=("unknown_account", "external_id_taken"),
 )
 remove_from_lead = Ask("customer.remove-from-lead", request=LeadOnly)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from chassis.database import Work
+from chassis.errors import Problem
 from chassis.ids import derived_id
 from chassis.records import survivors
 from chassis.saga import Refused
@@ -15,6 +16,16 @@ JSON = dict[str, Any]
 
 def create_from_lead(request: Any, work: Work) -> JSON:
     """Make the account, unless the lead goes to one that exists, and the contact; their ids follow from the lead."""
+    try:
+        return _create(request, work)
+    except Problem as problem:
+        # Somebody gave the lead's key to another record, or restored what an undone conversion had made.
+        if problem.code != "external_id_taken":
+            raise
+        raise Refused(problem.code, problem.detail) from problem
+
+
+def _create(request: Any, work: Work) -> JSON:
     if request.account_id is not None:
         account = accounts.find(work, survivors.survivor_of(work, accounts.name, request.account_id))
         if account is None:

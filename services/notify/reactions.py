@@ -59,9 +59,10 @@ def on_order_shipped(event: JSON, work: Work) -> None:
 
 @on("customer.account.transferred")
 def on_account_transferred(event: JSON, work: Work) -> None:
-    """The new owner is told; an account that was released has none."""
-    name = event["data"]["name"]
-    _tell_owner(event, work, (f"The account {name} is now yours", f"客户 {name} 现由您负责"))
+    """The new owner is told; an account that was released has none, and one that was erased meanwhile has no name."""
+    name = event["data"].get("name")
+    if name is not None:
+        _tell_owner(event, work, (f"The account {name} is now yours", f"客户 {name} 现由您负责"))
 
 
 @on("service.request.assigned")

@@ -55,6 +55,20 @@ def test_a_lead_of_an_account_that_does_not_exist_is_refused_and_writes_nothing(
     assert suite.list("customer.account") == suite.list("customer.contact") == []
 
 
+@pytest.mark.parametrize("record", ["customer.account", "customer.contact"])
+def test_a_lead_whose_key_another_record_has_is_refused_and_writes_nothing(suite, lead, record):
+    data = {"name": "Somebody else", "external_ids": {"lead": lead["lead_id"]}}
+    if record == "customer.contact":
+        data["account_id"] = given.account(suite)["id"]
+    suite.create(record, data)
+    before = suite.list("customer.account"), suite.list("customer.contact")
+    given.asked(suite, CREATE, lead, saga=new_id())
+    (answer,) = given.answers(suite)
+    assert answer.code == "external_id_taken"
+    assert (suite.list("customer.account"), suite.list("customer.contact")) == before
+    assert suite.dead() == []
+
+
 def test_an_undone_conversion_takes_both_away_again(suite, lead):
     saga = new_id()
     given.asked(suite, CREATE, lead, saga=saga)

@@ -75,6 +75,12 @@ def test_nobody_is_told_of_what_has_no_owner(suite):
     assert told(suite) == []
 
 
+def test_nobody_is_told_of_an_account_that_was_erased_before_the_news_of_it_came(suite):
+    publish(suite, "customer.account.transferred", {"owner_id": user(suite)})
+    assert told(suite) == []
+    assert suite.dead() == []
+
+
 def test_imported_orders_tell_nobody(suite):
     publish(suite, "sales.order.imported", {"number": "SO-1", "owner_id": user(suite)})
     assert told(suite) == []
