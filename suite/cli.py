@@ -43,8 +43,9 @@ def up(real: bool, port: int | None, no_demo: bool) -> None:
     """Run the whole suite on this machine until Ctrl-C.
 
     Without --real everything is in this one process, with a PostgreSQL of its own, and the Northwind demo is imported
-    at the first start. All data is in the data folder, which a second start goes on with. Settings: GUANXI_DATA,
-    GUANXI_PORT, and those of the gateway and of mail.
+    at the first start. All data is in the data folder, which a second start goes on with. The data are checked every
+    day, first after GUANXI_CHECK_AFTER seconds. Other settings: GUANXI_DATA, GUANXI_PORT, and those of the gateway and
+    of mail.
 
     With --real there is one process per service and two of the gateway, each started again when it ends. Settings:
     those of `guanxi serve` and `guanxi gateway`. Run `guanxi migrate` before. There is no demo then; `guanxi tenant
@@ -74,9 +75,10 @@ def _up_embedded(given: int | None, *, demo: bool) -> None:
     from suite.signals import Signals
 
     own = configuration.of_services(SERVICES)
-    folder, port, *_ = configuration.read(home.data_folder, configuration.port(given), from_environment, *own)
+    readers = (home.data_folder, configuration.port(given), configuration.check_after, from_environment, *own)
+    folder, port, check_after, *_ = configuration.read(*readers)
     progress = Progress()
-    suite = Embedded(folder, port, click.echo, progress)
+    suite = Embedded(folder, port, click.echo, progress, check_after)
     try:
         try:
             suite.start()

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+HIGHEST_PORT = 65535
 Reader = Callable[[], Any]
 
 
@@ -49,22 +50,27 @@ def read(*readers: Reader) -> list[Any]:
 
 def port(given: int | None) -> Reader:
     """A reader of `GUANXI_PORT`, which a port given as an argument goes before."""
-    return lambda: given if given is not None else _port("GUANXI_PORT", 8080, least=1)
+    return lambda: given if given is not None else _whole("GUANXI_PORT", 8080, 1, HIGHEST_PORT)
 
 
 def probe_port() -> int:
     """`GUANXI_PROBE_PORT`; 0: no probes. Raises SettingsError."""
-    return _port("GUANXI_PROBE_PORT", 0, least=0)
+    return _whole("GUANXI_PROBE_PORT", 0, 0, HIGHEST_PORT)
 
 
-def _port(name: str, default: int, *, least: int) -> int:
+def check_after() -> int:
+    """`GUANXI_CHECK_AFTER`, seconds. Raises SettingsError."""
+    return _whole("GUANXI_CHECK_AFTER", 300, 1, 86_400)
+
+
+def _whole(name: str, default: int, least: int, most: int) -> int:
     from environs import Env
     from marshmallow import validate
 
     from chassis.environment import seal
 
     env = Env(eager=False)
-    found: int = env.int(name, default, validate=validate.Range(least, 65535))
+    found: int = env.int(name, default, validate=validate.Range(least, most))
     seal(env)
     return found
 

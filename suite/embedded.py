@@ -22,7 +22,7 @@ from suite.client import Client
 from suite.host import Host
 from suite.measurements import measure
 from suite.servers.postgres import Postgres
-from suite.watch import Watch
+from suite.watch import FIRST, Watch
 
 JSON = dict[str, Any]
 # With three of each relay, nine services stay below 80 connections in all.
@@ -35,14 +35,21 @@ TENANT = "northwind"
 class Embedded:
     """Started once, stopped once. `say` is told in plain words what happens."""
 
-    def __init__(self, folder: Path, port: int, say: Callable[[str], None], progress: northwind.Say) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        port: int,
+        say: Callable[[str], None],
+        progress: northwind.Say,
+        check_after: float = FIRST,
+    ) -> None:
         self.folder, self.port, self.say, self.progress = folder, port, say, progress
         known = home.secrets_of(folder)
         self._postgres = Postgres(folder / "postgres", max_connections=100)
         self._secrets = known
         self._host: Host | None = None
         self._http: HttpServer | None = None
-        self._watch = Watch(folder)
+        self._watch = Watch(folder, first=check_after)
         self._demo_complete = False
         self.url = f"http://127.0.0.1:{port}"
 

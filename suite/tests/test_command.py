@@ -20,6 +20,7 @@ WRONG = {
     "GUANXI_LOG": "loud",
     "GUANXI_PORT": "http",
     "GUANXI_PROBE_PORT": "70000",
+    "GUANXI_CHECK_AFTER": "never",
     "GUANXI_DATABASE_URL": f"mysql://root:{SECRET}@db/crm",
     "GUANXI_DATABASE_SECRET": SECRET,
     "GUANXI_CONTEXT_KEY": SECRET,
@@ -75,7 +76,7 @@ def named(done: subprocess.CompletedProcess[str]) -> set[str]:
 @pytest.mark.parametrize(
     ("words", "wanted"),
     [
-        (("up",), {"GUANXI_DATA", "GUANXI_PORT", "GUANXI_LOG", *EDGE, *MAIL, *OUTSIDE}),
+        (("up",), {"GUANXI_DATA", "GUANXI_PORT", "GUANXI_CHECK_AFTER", "GUANXI_LOG", *EDGE, *MAIL, *OUTSIDE}),
         (("up", "--real"), {"GUANXI_PORT", *PROCESS, *GATEWAY, *EDGE, *MAIL, *OUTSIDE}),
         (("serve", "notify"), {*PROCESS, "GUANXI_PROBE_PORT", *MAIL}),
         (("serve", "eventlog", "--only", "rpc"), {*PROCESS, "GUANXI_PROBE_PORT", *OUTSIDE}),

@@ -113,11 +113,13 @@ class EmbeddedSuite:
         self.log = folder / "up.log"
         self.seconds = 0.0
         """How long the last start took until `/readyz` answered 200."""
+        self.settings: dict[str, str] = {}
+        """What the next start finds in its environment beside folder and port."""
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def environment(self) -> dict[str, str]:
-        return environment(GUANXI_DATA=str(self.folder), GUANXI_PORT=str(self.port))
+        return environment(GUANXI_DATA=str(self.folder), GUANXI_PORT=str(self.port), **self.settings)
 
     @property
     def credentials(self) -> JSON:

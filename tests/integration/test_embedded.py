@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
@@ -216,6 +217,26 @@ def test_a_crowd_of_readers_takes_no_more_than_eighty_database_connections(embed
 
 def _listed(api: Api, collection: str) -> bool:
     return api.send("GET", f"/v1/{collection}", limit=50).status == 200 and api.send("GET", "/v1/events").status == 200
+
+
+def test_it_checks_its_data_by_itself_and_tells_what_it_found(embedded: EmbeddedSuite):
+    embedded.stop()
+    embedded.settings = {"GUANXI_CHECK_AFTER": "1"}
+    try:
+        embedded.start(20)
+        until(lambda: _found(embedded), 120, what="the data are checked")
+    finally:
+        embedded.settings = {}
+    found = _found(embedded)
+    assert set(found) >= {f"I{number}" for number in (1, 2, 3, 4)}
+    assert set(found.values()) == {0.0}
+
+
+def _found(embedded: EmbeddedSuite) -> dict[str, float]:
+    """What the last check found, by invariant, as it is measured."""
+    text = embedded.api().send("GET", "/metrics").body.decode()
+    rows = re.findall(r'^guanxi_check_violations\{invariant="(\w+)"\} (\S+)$', text, re.MULTILINE)
+    return {name: float(value) for name, value in rows}
 
 
 def test_ctrl_c_stops_it_in_time_and_the_next_start_shows_the_same_data(embedded: EmbeddedSuite, demo: Demo):
