@@ -20,6 +20,7 @@ from typing import Any
 
 import psutil
 
+from bench.servers import OPERATED
 from chassis.testing import Databases, Suite, prepare_templates
 from suite import online_retail
 from suite.servers.postgres import Postgres
@@ -109,7 +110,10 @@ def child(case: str, server: str) -> None:
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory(prefix="guanxi-bench-") as folder, Postgres(Path(folder) / "pg") as postgres:
+    with (
+        tempfile.TemporaryDirectory(prefix="guanxi-bench-") as folder,
+        Postgres(Path(folder) / "pg", settings=OPERATED) as postgres,
+    ):
         prepare_templates(postgres.url, ["customer", "inventory", "sales"])
         cases = [*map(str, SIMPLE), *(["retail"] if RETAIL.exists() else [])]
         results = {case: _run(case, postgres.url) for case in cases}

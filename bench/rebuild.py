@@ -21,6 +21,7 @@ from typing import Any
 from bench.load import quantiles
 from bench.search import account_of
 from bench.search_rows import Row, rows_of
+from bench.servers import OPERATED
 from chassis.bus.wire import encode
 from chassis.testing import Databases, Suite, prepare_templates
 from services.search import equipment
@@ -122,7 +123,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="guanxi-bench-") as name:
         folder = Path(name)
         folder.chmod(0o711)
-        with Postgres(folder / "pg") as postgres, Elasticsearch(folder / "es", heap="1g") as node:
+        with Postgres(folder / "pg", settings=OPERATED) as postgres, Elasticsearch(folder / "es", heap="1g") as node:
             prepare_templates(postgres.url, ["eventlog", "search"])
             databases = Databases(postgres.url, f"bench_{os.getpid()}")
             try:

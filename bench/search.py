@@ -21,6 +21,7 @@ from unittest.mock import patch
 from bench.load import quantiles
 from bench.search_rows import Row, rows_of
 from bench.search_set import DRAW, GOALS, Question, ceiling, questions
+from bench.servers import OPERATED
 from chassis.bus.wire import encode
 from chassis.ids import derived_id, new_id
 from chassis.testing import Databases, Suite, prepare_templates
@@ -95,7 +96,7 @@ def suite_of(backends: Sequence[str]) -> Iterator[Suite]:
     """A tenant in real servers that go with it."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="guanxi-bench-")))
-        postgres = stack.enter_context(Postgres(folder / "pg"))
+        postgres = stack.enter_context(Postgres(folder / "pg", settings=OPERATED))
         prepare_templates(postgres.url, ["search"])
         databases = Databases(postgres.url, f"bench_{os.getpid()}")
         stack.callback(databases.drop)

@@ -18,6 +18,7 @@ from typing import Any
 from urllib.parse import quote
 
 from bench.search_rows import Row
+from bench.servers import OPERATED
 from chassis import migrations, provisioning
 from chassis.bus.transport import Transport, connect
 from chassis.context import Context, Signer
@@ -60,7 +61,7 @@ class Searching:
     def _start(self, stack: ExitStack) -> None:
         notes = self._folder / "bench.json"
         known: JSON = json.loads(notes.read_text()) if notes.exists() else {"key": secrets.token_hex(32)}
-        self.postgres = Postgres(self._folder / "postgres", max_connections=200)
+        self.postgres = Postgres(self._folder / "postgres", max_connections=200, settings=OPERATED)
         self.rabbit = RabbitMQ(self._folder / "rabbitmq")
         self.node = Elasticsearch(self._folder / "elasticsearch", heap=HEAP) if self._elasticsearch else None
         for server in (self.postgres, self.rabbit, self.node):

@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import metadata
@@ -87,12 +88,21 @@ class Postgres:
 
     `port` None takes a free one, and keeps it for this object's later starts. The server outlives a launcher that is
     killed; the next `start` ends it in good order first. A start by root runs the server as an existing other user.
+    `settings` stand in place of those of the same name in `SETTINGS`.
     """
 
-    def __init__(self, data: Path, *, port: int | None = None, max_connections: int = 100, say: Say = say):
+    def __init__(
+        self,
+        data: Path,
+        *,
+        port: int | None = None,
+        max_connections: int = 100,
+        settings: Mapping[str, str] | None = None,
+        say: Say = say,
+    ):
         self._folder = Folder(data, say)
         self._port = port
-        self._max_connections = max_connections
+        self._settings = {**SETTINGS, "max_connections": str(max_connections), **(settings or {})}
         self._say = say
         self._server: subprocess.Popen[bytes] | None = None
 
@@ -215,7 +225,7 @@ class Postgres:
             pidfile.unlink(missing_ok=True)
 
     def _launch(self, cluster: Path, programs: Path, account: Account, log: Path, port: int) -> bool:
-        settings = {**SETTINGS, "port": str(port), "max_connections": str(self._max_connections)}
+        settings = {**self._settings, "port": str(port)}
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         with log.open("ab") as output:
             self._server = server = account.popen(
