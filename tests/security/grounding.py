@@ -55,9 +55,13 @@ class Ground:
         """Change the generated request in place; of one that was `led` by an answer the path is right already."""
         tag = case.operation.tags[0] if case.operation.tags else ""
         record = registry.collections.get(tag)
-        item = self._some(record.record_name) if record is not None else None
+        # Notes and attachments stand behind the record that they are about: `/v1/{collection}/{id}/notes`.
+        addressed = registry.collections.get((case.path_parameters or {}).get("collection", tag))
+        item = self._some(addressed.record_name) if addressed is not None else None
         if case.path_parameters and not led:
             self._path(case, item)
+        if case.method != "GET" and (case.path_parameters or {}).get("id") in self._spared:
+            case.path_parameters = {**case.path_parameters, "id": item["id"] if item is not None else new_id()}
         if case.query:
             case.query = self._query(dict(case.query), record)
         if case.headers:
