@@ -24,7 +24,7 @@ from services.search.elastic_questions import Custom, families_of, found_by_word
 from services.search.generations import Generations, Targets, beside
 from services.search.index import Asked, Found, Freshness, Hit, Key
 from services.search.kept import keep, keep_again
-from services.search.mapping import Document
+from services.search.mapping import Document, searchables
 from services.search.postgres import PostgresIndex
 from services.search.visibility import Visible
 
@@ -32,6 +32,11 @@ log = logging.getLogger("guanxi")
 JSON = dict[str, Any]
 NOWHERE: Targets = {}
 CONFLICT = 409
+MOST_TENANTS = 10_000
+PRESENT = (
+    "SELECT record FROM unnest(%s::text[]) AS asked (record) WHERE"
+    " (SELECT true FROM documents WHERE tenant_id = %s AND documents.record = asked.record LIMIT 1)"
+)
 REASONS = ("key", "beginning", "words", "own", "lifted")
 
 
@@ -41,6 +46,7 @@ class ElasticIndex:
     def __init__(self, runtime: Any, cluster: Cluster, glance: behind.Glance) -> None:
         self._runtime, self.cluster, self._glance = runtime, cluster, glance
         self.generations = Generations(cluster)
+        self._present: dict[str, frozenset[str]] = {}
         self.store = PostgresIndex(runtime)
 
     def take(self, tenant: str, documents: list[Document], newest_at: dt.datetime) -> None:
@@ -149,7 +155,9 @@ class ElasticIndex:
         """What Elasticsearch answers; None where it cannot be asked or does not know all of this tenant."""
         if self.cluster.circuit.open or self._glance.behind(tenant, lambda: self._reading(tenant)):
             return None
-        names = [self.generations.alias(family) for family in families_of(asked.visible)]
+        names = [self.generations.alias(family) for family in self._asked(tenant, asked.visible)]
+        if not names:
+            return Found([], {}, {field: {} for field in asked.facets}, backend="elasticsearch")
         options = {"include_named_queries_score": "true"} if asked.explain else {}
         try:
             if self.cluster.circuit.broken:
@@ -158,6 +166,23 @@ class ElasticIndex:
             return found_in(self.cluster.search(names, body(), routing=tenant, **options), asked)
         except Away:
             return None
+
+    def _asked(self, tenant: str, visible: Visible) -> list[str]:
+        """The families in which the tenant has documents: an index without any takes as long as one with few.
+
+        A family that has some keeps them, as stones at least, so only the others are looked up each time.
+        """
+        wanted = families_of(visible)
+        present = self._present.get(tenant, frozenset())
+        if lacking := [family for family in wanted if family not in present]:
+            records = [record for record in searchables() if family_of(record) in lacking]
+            with self._reading(tenant) as work:
+                found = work.rows(PRESENT, (records, tenant))
+            present |= {family_of(record) for (record,) in found}
+            if len(self._present) >= MOST_TENANTS:
+                self._present.clear()
+            self._present[tenant] = present
+        return [family for family in wanted if family in present]
 
     def versions(self, tenant: str, ids: list[Key], visible: Visible) -> dict[Key, int]:
         """What PostgreSQL holds and is not noted as lacking; Elasticsearch is made to show it.
