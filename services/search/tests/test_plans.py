@@ -13,6 +13,8 @@ from sqlalchemy import create_engine
 from chassis.bus.wire import encode
 from chassis.database import Work
 from chassis.ids import new_id
+from services.search.elastic import PRESENT
+from services.search.mapping import searchables
 from services.search.tests.support import ACCOUNT, CONTACT, event
 from services.search.tokens import mark
 
@@ -134,3 +136,10 @@ def test_no_statement_of_indexing_walks_all_documents_of_a_tenant(full, sent):
     full.runtime.events([encode(event(tenant, ACCOUNT, {"id": one, "name": "Once Upon"}))])
     full.runtime.events([encode(event(tenant, ACCOUNT, {"id": one, "name": "Name Deadbeef"}, version=2))])
     assert {"ix_documents_tokens", "pk_keys", "ix_keys_record", "pk_documents", "pk_words"} <= check(full, sent)
+
+
+def test_the_kinds_of_records_that_a_tenant_has_are_found_without_walking_its_documents(full, sent):
+    with full.suite.work("search") as work:
+        found = work.rows(PRESENT, (list(searchables()), work.tenant))
+    assert found == [(ACCOUNT,)]
+    assert "pk_documents" in check(full, sent)
