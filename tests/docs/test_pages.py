@@ -77,7 +77,7 @@ def variables(path: Path) -> set[str]:
     visit(tree, "")
     text = path.read_text("utf-8")
     found |= set(re.findall(r'os\.environ\["([A-Z0-9_]+)"\]', text))
-    found |= set(re.findall(r'_port\("([A-Z0-9_]+)"', text)) | set(re.findall(r'envvar="([A-Z0-9_]+)"', text))
+    found |= set(re.findall(r'_whole\("([A-Z0-9_]+)"', text)) | set(re.findall(r'envvar="([A-Z0-9_]+)"', text))
     return found
 
 
