@@ -166,7 +166,8 @@ class Fuzz:
             case.validate_response(answer, checks=CHECKS, headers=headers)
         except (Failure, FailureGroup) as failure:
             told = "; ".join(str(one) for one in getattr(failure, "exceptions", [failure]))
-            self.report.failures.append(f"{case.operation.label}: {told}\n{case.as_curl_command()}")
+            shown = f"{answer.status_code} {answer.text[:300]}"
+            self.report.failures.append(f"{case.operation.label}: {told}\n{shown}\n{case.as_curl_command()}")
         return answer
 
 

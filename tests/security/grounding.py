@@ -66,6 +66,9 @@ class Ground:
             case.query = self._query(dict(case.query), record)
         if case.headers:
             case.headers = self._headers(dict(case.headers), item)  # type: ignore[assignment]
+        if case.media_type == "application/octet-stream" and self.mostly(0.7):
+            # Few generated names have an ending that files may have, and few contents are what it says.
+            case.query, case.body = {**(case.query or {}), "name": "letter.txt"}, b"Dear all"
         if record is not None and case.body is not NOT_SET and isinstance(case.body, dict):
             case.body = self._body(copy.deepcopy(case.body), record, case.operation.path)
 
