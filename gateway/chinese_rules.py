@@ -149,6 +149,7 @@ RULES = {
     "Not enough is available.": "可用数量不足。",
     "A finished campaign is history and is not edited.": "已结束的活动不能修改。",
     "A lead that is {} is not edited.": "{}的线索不能修改。",
+    "This lead is being converted already.": "该线索正在转化中。",
     "The balance would fall below zero.": "余额将低于零。",
     "The credit limit is in {}, the order in {}.": "信用额度的币种为 {}，订单的币种为 {}。",
     "{} of {} {} are in use; the order needs {}.": "已使用 {}（额度 {} {}），该订单需要 {}。",

@@ -32,6 +32,9 @@ def not_while_converting(lead: Lead, work: Work) -> None:
 
 @leads.command(contracts.qualify)
 def qualify(lead: Lead, work: Work) -> None:
+    """Conversion leads back to qualified as well, but only its saga may: nobody qualifies a lead under its hands."""
+    if lead.status == "converting":
+        raise conflict("wrong_state", "This lead is being converted already.", field="status", state=lead.status)
     lead.move("qualified")
 
 

@@ -203,7 +203,7 @@ def test_no_answer_of_customer_leads_back_too(suite, sales):
     assert (suite.list(ACCOUNT), sales.opportunities) == ([], {})
 
 
-def test_while_it_converts_and_afterwards_a_lead_is_neither_edited_nor_deleted_nor_given_up(suite, sales):
+def test_while_it_converts_and_afterwards_a_lead_is_neither_edited_nor_deleted_nor_led_elsewhere(suite, sales):
     lead = qualified(suite)
     suite.run(LEAD, lead["id"], "convert")
     for status in ("converting", "converted"):
@@ -212,6 +212,7 @@ def test_while_it_converts_and_afterwards_a_lead_is_neither_edited_nor_deleted_n
             lambda: suite.update(LEAD, lead["id"], {"title": "Chief"}),
             lambda: suite.call("marketing", "record.delete", {"record": LEAD, "id": lead["id"]}),
             lambda: suite.run(LEAD, lead["id"], "disqualify", {"reason": "Late"}),
+            lambda: suite.run(LEAD, lead["id"], "qualify"),
             lambda: suite.run(LEAD, lead["id"], "convert"),
         ):
             with pytest.raises(Problem) as refused:
