@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from contextlib import contextmanager
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
@@ -19,3 +20,15 @@ def ahead(items: Iterator[T]) -> Generator[T]:
         while (item := coming.result()) is not None:
             coming = maker.submit(next, items, None)
             yield item
+
+
+@contextmanager
+def meanwhile(effect: Callable[[], Any]) -> Iterator[None]:
+    """Run `effect` in a thread of its own while the body runs, and raise behind the body what it raised.
+
+    The body must leave alone what `effect` works on.
+    """
+    with ThreadPoolExecutor(1, "meanwhile") as hand:
+        running = hand.submit(effect)
+        yield
+        running.result()

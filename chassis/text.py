@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 SPECIAL = {
     "ß": "ss",
@@ -22,6 +23,8 @@ SPECIAL = {
 _SPECIAL = str.maketrans(SPECIAL)
 
 
+# One value is folded for its words, its runs of Han, its digits, its key.
+@lru_cache(maxsize=1024)
 def fold(value: str) -> str:
     """Lower case, without accents, full width made half width, white space single: `Café  ＡＢＣ` → `cafe abc`."""
     if value.isascii():

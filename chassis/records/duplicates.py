@@ -66,11 +66,14 @@ def concerned(record: type[Record], changed: Collection[str]) -> bool:
     return bool(record.likeness) and ("deleted_at" in changed or not record.likeness.keys().isdisjoint(changed))
 
 
-def add(work: Work, record: type[Record], documents: Sequence[JSON]) -> None:
-    """The keys of new records, by their wire forms: one statement, which goes with the next one."""
-    _insert(
-        work, record, [(*key, document["id"]) for document in documents for key in sorted(keys_of(record, document))]
-    )
+def rows_of(record: type[Record], documents: Sequence[JSON]) -> list[tuple[str, str, str]]:
+    """The keys of new records, by their wire forms, as `add` takes them."""
+    return [(*key, document["id"]) for document in documents for key in sorted(keys_of(record, document))]
+
+
+def add(work: Work, record: type[Record], rows: Sequence[tuple[str, str, str]]) -> None:
+    """Keep the keys of new records: one statement, which goes with the next one."""
+    _insert(work, record, rows)
 
 
 def change(work: Work, record: type[Record], before: JSON, after: JSON) -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from typing import Any, TypeVar
 
+from chassis.ahead import meanwhile
 from chassis.changes import Change
 from chassis.database import Work
 from chassis.errors import not_found
@@ -20,6 +23,8 @@ from contracts.records import Event
 S = TypeVar("S", bound=Stored)
 JSON = dict[str, Any]
 BOOKKEEPING = ("version", "updated_at", "updated_by")
+MANY = 100
+"""Of so many new records the events are made while the database takes them in; of fewer a thread is not worth it."""
 
 
 class Keeping(Rules[S]):
@@ -84,22 +89,26 @@ class Keeping(Rules[S]):
             self._begin(work, entity, now)
         survivors.settle(work, self.record, entities)
         references.check(work, self.record, [(entity, None) for entity in entities])
-        self._write(work, self._insert, [work.tenant, self.stored.rows_json(entities)])
+        insert = partial(self._write, work, self._insert, [work.tenant, self.stored.rows_json(entities)])
+        with meanwhile(insert) if len(entities) >= MANY else _before(insert):
+            documents = [entity.wire() for entity in entities]
+            changes = [
+                self._change(
+                    entity,
+                    kind,
+                    document,
+                    changed=[name for name, value in document.items() if value is not None],
+                    previous={},
+                )
+                for entity, document in zip(entities, documents, strict=True)
+            ]
+            alike = duplicates.rows_of(self.record, documents) if self.record.likeness else []
         external.add(work, self.name, entities)
         custom.index(work, self, [(entity, {}) for entity in entities])
-        for entity in entities:
-            document = entity.wire()
+        for entity, document in zip(entities, documents, strict=True):
             entity.was = document
-            self._append(
-                work,
-                entity,
-                kind,
-                document,
-                changed=[name for name, value in document.items() if value is not None],
-                previous={},
-            )
-        if self.record.likeness:
-            duplicates.add(work, self.record, [entity.was or {} for entity in entities])
+        work.changes += changes
+        duplicates.add(work, self.record, alike)
 
     def _begin(self, work: Work, entity: S, now: dt.datetime) -> None:
         actor = work.context.actor
@@ -185,14 +194,8 @@ class Keeping(Rules[S]):
         entity.was = document
         if duplicates.concerned(self.record, changed):
             duplicates.change(work, self.record, before, document)
-        self._append(
-            work,
-            entity,
-            kind,
-            document,
-            changed=changed,
-            previous={name: before[name] for name in changed},
-        )
+        previous = {name: before[name] for name in changed}
+        work.changes.append(self._change(entity, kind, document, changed=changed, previous=previous))
         return True
 
     def _write(self, work: Work, statement: str, parameters: list[Any]) -> None:
@@ -203,7 +206,7 @@ class Keeping(Rules[S]):
         with constraints_of(self.record):
             work.sql(statement, parameters)
 
-    def _append(self, work: Work, entity: S, kind: str, document: JSON, *, changed: list[str], previous: JSON) -> None:
+    def _change(self, entity: S, kind: str, document: JSON, *, changed: list[str], previous: JSON) -> Change:
         private: JSON = {}
         if self._pii:
             private = {
@@ -212,19 +215,23 @@ class Keeping(Rules[S]):
             }
             document = {name: value for name, value in document.items() if name not in self._pii}
             previous = {name: value for name, value in previous.items() if name not in self._pii}
-        work.changes.append(
-            Change(
-                record=self.name,
-                record_id=entity.id,
-                version=entity.version,
-                type=kind,
-                changed=changed,
-                previous=previous,
-                snapshot=document,
-                private=private,
-                at=entity.__dict__["updated_at"],
-            )
+        return Change(
+            record=self.name,
+            record_id=entity.id,
+            version=entity.version,
+            type=kind,
+            changed=changed,
+            previous=previous,
+            snapshot=document,
+            private=private,
+            at=entity.__dict__["updated_at"],
         )
+
+
+@contextmanager
+def _before(effect: Callable[[], Any]) -> Iterator[None]:
+    effect()
+    yield
 
 
 def _event_name(event: Event | str | None) -> str | None:

@@ -22,7 +22,7 @@ from services.search.elastic_cluster import BULK_SECONDS, Away, Cluster, dumps
 from services.search.elastic_documents import families, family_of, instant_of, key_in, source_of
 from services.search.elastic_questions import Custom, families_of, found_by_words
 from services.search.generations import Generations, Targets, beside
-from services.search.index import Asked, Found, Freshness, Hit, Key
+from services.search.index import Asked, Found, Freshness, Hit, Key, Sent
 from services.search.kept import keep, keep_again
 from services.search.mapping import Document, searchables
 from services.search.postgres import PostgresIndex
@@ -50,12 +50,23 @@ class ElasticIndex:
         self._present: dict[str, frozenset[str]] = {}
         self.store = PostgresIndex(runtime)
 
-    def take(self, tenant: str, documents: list[Document], newest_at: dt.datetime) -> None:
-        self._keep(tenant, documents, lambda work: keep(work, documents, newest_at))
+    def send(self, tenant: str, documents: list[Document]) -> Sent:
+        """Write these documents to Elasticsearch, which takes the newest version of each in whatever order."""
+        targets = self._look() if documents else NOWHERE
+        if targets is NOWHERE:
+            return Sent(targets, documents, {})
+        try:
+            return Sent(targets, *self.write(tenant, documents, targets))
+        except Away:
+            return Sent(NOWHERE, documents, {})
+
+    def take(self, tenant: str, documents: list[Document], newest_at: dt.datetime, sent: Sent) -> None:
+        self._keep(tenant, documents, sent, lambda work: keep(work, documents, newest_at))
 
     def replace(self, tenant: str, documents: list[Document], *, older: bool = False) -> None:
         if not older:
-            self._keep(tenant, documents, lambda work: keep_again(work, documents, older=False))
+            sent = self.send(tenant, documents)
+            self._keep(tenant, documents, sent, lambda work: keep_again(work, documents, older=False))
             return
         # Elasticsearch takes no older version: the leader puts that right, and until then PostgreSQL answers.
         with self._runtime.database.work(self._runtime.principal(tenant, "index")) as work:
@@ -74,29 +85,18 @@ class ElasticIndex:
         """This process knows at once that something of the tenant is noted as lacking."""
         self._glance.tell(tenant)
 
-    def _keep(self, tenant: str, documents: list[Document], write: Callable[[Work], None]) -> None:
-        targets, lacking, refused = self._send(tenant, documents)
+    def _keep(self, tenant: str, documents: list[Document], sent: Sent, write: Callable[[Work], None]) -> None:
+        lacking = sent.lacking
         with self._runtime.database.work(self._runtime.principal(tenant, "index")) as work:
             if documents:
                 beside(work)
-                if targets is not NOWHERE and self._look() != targets:
+                if sent.targets is not NOWHERE and self._look() != sent.targets:
                     # An index was made meanwhile, and whoever fills it cannot see these documents before we commit.
                     lacking = documents
             write(work)
-            behind.note(work, lacking, refused)
+            behind.note(work, lacking, sent.refused)
         if lacking:
             self._glance.tell(tenant)
-
-    def _send(self, tenant: str, documents: list[Document]) -> tuple[Targets, list[Document], dict[Key, str]]:
-        """Where these documents were written, which of them are lacking there, and why some are refused."""
-        targets = self._look() if documents else NOWHERE
-        if targets is NOWHERE:
-            return targets, documents, {}
-        try:
-            lacking, refused = self.write(tenant, documents, targets)
-        except Away:
-            return NOWHERE, documents, {}
-        return targets, lacking, refused
 
     def _look(self) -> Targets:
         try:

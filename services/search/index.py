@@ -116,10 +116,23 @@ class Freshness:
     position: int | None
 
 
+class Sent(NamedTuple):
+    """What another server than the database has been told of some documents: by family the indices that it was told
+    for, what it has not taken, and why it refuses some for good."""
+
+    targets: dict[str, tuple[str, ...]]
+    lacking: list[Document]
+    refused: dict[Key, str]
+
+
 class Index(Protocol):
     """Every call is for one tenant. Only what `visible` allows is compared, found or counted."""
 
-    def take(self, tenant: str, documents: list[Document], newest_at: dt.datetime) -> None:
+    def send(self, tenant: str, documents: list[Document]) -> Sent:
+        """Tell a server beside the database, where there is one. `take` follows, and may meanwhile be at work on
+        documents that were sent before."""
+
+    def take(self, tenant: str, documents: list[Document], newest_at: dt.datetime, sent: Sent) -> None:
         """Keep these documents, all or none, where they are newer than what is there; note how far it has come."""
 
     def replace(self, tenant: str, documents: list[Document], *, older: bool = False) -> None:

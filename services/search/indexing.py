@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from contextlib import closing
 from typing import Any
 
@@ -24,12 +25,28 @@ def take_in(runtime: Any, events: list[JSON]) -> None:
     for event in events:
         by_tenant.setdefault(event["tenant"], []).append(event)
     for tenant, own in by_tenant.items():
-        portions = (own[start : start + PORTION] for start in range(0, len(own), PORTION))
-        made = ((portion, documents_of(runtime, tenant, portion)) for portion in portions)
-        with closing(ahead(made) if len(own) > PORTION else made) as coming:
-            for portion, documents in coming:
-                index_of(runtime).take(tenant, documents, max(parse_instant(event["time"]) for event in portion))
+        _take_in(runtime, tenant, own)
         recents.take_in(runtime, tenant, own)
+
+
+def _take_in(runtime: Any, tenant: str, events: list[JSON]) -> None:
+    """In portions: while the database keeps one, the next is told to Elasticsearch, and the one after that is made."""
+    index = index_of(runtime)
+    portions = [events[start : start + PORTION] for start in range(0, len(events), PORTION)]
+    made = ((portion, documents_of(runtime, tenant, portion)) for portion in portions)
+    if len(portions) == 1:
+        for portion, documents in made:
+            index.take(tenant, documents, _newest(portion), index.send(tenant, documents))
+        return
+    with closing(ahead(made)) as told:
+        sent = ((portion, documents, index.send(tenant, documents)) for portion, documents in told)
+        with closing(ahead(sent)) as coming:
+            for portion, documents, answer in coming:
+                index.take(tenant, documents, _newest(portion), answer)
+
+
+def _newest(events: list[JSON]) -> dt.datetime:
+    return max(parse_instant(event["time"]) for event in events)
 
 
 def documents_of(runtime: Any, tenant: str, events: list[JSON]) -> list[Document]:

@@ -161,8 +161,8 @@ def _facets(searchable: Searchable, data: JSON) -> dict[str, tuple[str, ...]]:
     """
     found = {}
     for name in searchable.facets:
-        values = _compared(data.get(name.rstrip(FOLDED + ORDERED)), name[-1])
-        if values:
+        value = data.get(name.rstrip(FOLDED + ORDERED))
+        if value is not None and (values := _compared(value, name[-1])):
             found[name] = values
     for name, value in (data.get("custom") or {}).items():
         for ending in ("", FOLDED, ORDERED):
@@ -224,10 +224,10 @@ def sound_of(value: str) -> str:
 
 def _words(searchable: Searchable, data: JSON) -> Iterator[tuple[str, str, int]]:
     for field, weight in searchable.weights.items():
-        if field == EXTERNAL:
-            values = list((data.get(EXTERNAL) or {}).values())
-        else:
-            values = [data[field]] if isinstance(data.get(field), str) else []
+        given = data.get(field)
+        if not given:
+            continue
+        values = list(given.values()) if field == EXTERNAL else [given] if isinstance(given, str) else []
         weighed: dict[str, int] = {}
         for value in values:
             for word, own in words_of(value, weight):

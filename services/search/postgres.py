@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from chassis.database import Database, Work
-from services.search.index import Asked, Cursor, Found, Freshness, Hit, Key
+from services.search.index import Asked, Cursor, Found, Freshness, Hit, Key, Sent
 from services.search.kept import keep, keep_again
 from services.search.mapping import Document
 from services.search.phrases import END
@@ -27,6 +27,8 @@ JSON = dict[str, Any]
 CANDIDATES, BEST = 300, 100
 KEYS, FILLED = 240, 102
 """A document has a key or two that begin alike, and a page is a hundred at most, and one to tell of another page."""
+NOBODY = Sent({}, [], {})
+"""Nobody is told here."""
 REASONS = ("key", "beginning", "words", "own", "lifted")
 
 FRESHNESS = (
@@ -45,7 +47,10 @@ class PostgresIndex:
         self._runtime = runtime
         self._database: Database = runtime.database
 
-    def take(self, tenant: str, documents: list[Document], newest_at: dt.datetime) -> None:
+    def send(self, tenant: str, documents: list[Document]) -> Sent:
+        return NOBODY
+
+    def take(self, tenant: str, documents: list[Document], newest_at: dt.datetime, sent: Sent = NOBODY) -> None:
         with self._database.work(self._runtime.principal(tenant, "index")) as work:
             keep(work, documents, newest_at)
 
