@@ -13,7 +13,7 @@ from contracts import fields as f
 from contracts.records import Record, RecordMeta, declare
 from contracts.registry import Registry, registry
 
-OPERATIONS = frozenset({"list", "get", "create", "update", "delete", "restore", "history"})
+OPERATIONS = frozenset({"list", "get", "create", "update", "delete", "restore", "history", "export"})
 KINDS = ("note", "attachment")
 MOST_TEXT = 20_000
 MOST_NAME = 200

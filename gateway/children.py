@@ -37,6 +37,9 @@ class Children:
     def body(self, req: falcon.Request) -> JSON:
         return self._bodies.create(requests.json_body(req))
 
+    def export(self, req: falcon.Request) -> JSON:
+        return self._bodies.export(requests.json_body(req, optional=True))
+
     def patch(self, req: falcon.Request) -> JSON:
         return self._bodies.patch(requests.json_body(req, requests.MERGE_PATCH))
 
@@ -62,6 +65,7 @@ class Below:
         yield Route(self.one, get=self.get, patch=self.update, delete=self.delete)
         yield Route(f"{self.one}/restore", post=self.restore)
         yield Route(f"{self.one}/history", get=self.history)
+        yield Route(f"{self.root}/export", post=self.export)
 
     def list(self, req: falcon.Request, resp: falcon.Response, id: str) -> None:
         query = self._children.listing(req)
@@ -72,6 +76,12 @@ class Below:
         parameters.none(req)
         params["data"] = self._children.body(req)
         answers.send_record(resp, self._ask(req, "create", params, self.root), "")
+
+    def export(self, req: falcon.Request, resp: falcon.Response, id: str) -> None:
+        params = self._one(id)
+        parameters.none(req)
+        params |= self._children.export(req)
+        answers.send(resp, self._ask(req, "export", params, f"{self.root}/export"))
 
     def get(self, req: falcon.Request, resp: falcon.Response, id: str, child: str) -> None:
         params = self._one(id, child) | self._children.view(req)

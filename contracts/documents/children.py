@@ -8,7 +8,7 @@ from contracts.children import DECLARED, MOST_NAME
 from contracts.documents import parameters as p
 from contracts.documents.answers import READING, WRITING, answer
 from contracts.documents.imports import FILE
-from contracts.documents.operations import Collection
+from contracts.documents.longwork import LongWork
 from contracts.documents.schemas import Schemas
 from contracts.scalars import NAME_PATTERN
 
@@ -33,7 +33,7 @@ RANGE: JSON = {
 }
 
 
-class Children(Collection):
+class Children(LongWork):
     """Adds the paths of one kind of child."""
 
     def __init__(self, kind: str, schemas: Schemas, paths: dict[str, JSON]) -> None:
@@ -60,6 +60,7 @@ class Children(Collection):
         self._delete()
         self._restore()
         self._history()
+        self._export()
 
     def _add(
         self, path: str, method: str, name: str, summary: str, answers: JSON, errors: tuple[int, ...], **more: Any

@@ -110,6 +110,7 @@ def child_metadata(
         "title": child.title_field,
         "columns": [name for name in CHILD_COLUMNS[kind] if name not in hidden],
         "fields": list(_fields(child, actions, hidden, read_only)),
+        "export": {"formats": list(EXPORT_FORMATS)},
         "access": {**actions, "others": access.get("delete", "none")},
     }
 

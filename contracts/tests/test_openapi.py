@@ -58,6 +58,7 @@ OF_EVERY_RECORD = {
     ("delete", "/notes/{child}"),
     ("post", "/notes/{child}/restore"),
     ("get", "/notes/{child}/history"),
+    ("post", "/notes/export"),
     ("get", "/attachments"),
     ("post", "/attachments"),
     ("get", "/attachments/{child}"),
@@ -65,6 +66,7 @@ OF_EVERY_RECORD = {
     ("delete", "/attachments/{child}"),
     ("post", "/attachments/{child}/restore"),
     ("get", "/attachments/{child}/history"),
+    ("post", "/attachments/export"),
     ("get", "/attachments/{child}/content"),
 }
 OF_AN_OPERATION = {
@@ -202,7 +204,7 @@ def test_every_write_takes_an_idempotency_key() -> None:
 
 def test_every_change_of_a_record_takes_if_match_and_may_clash() -> None:
     for path, method, operation in operations():
-        creates = path.endswith(("/notes", "/attachments"))
+        creates = path.endswith(("/notes", "/attachments", "/export"))
         if "{id}" in path and method != "get" and not creates and not path.startswith(("/v1/jobs/", "/v1/admin/")):
             assert "If-Match" in parameters(operation), (method, path)
             assert "412" in operation["responses"], (method, path)

@@ -116,6 +116,7 @@ def _children(one: str) -> Iterator[Cell]:
     yield Cell("attachments", "new child", "POST", f"{one}/attachments?name=call.json", {"text": "Called."})
     for plural in ("notes", "attachments"):
         yield Cell(plural, "children", "GET", f"{one}/{plural}")
+        yield Cell(plural, "children's job", "POST", f"{one}/{plural}/export", {"format": "jsonl"})
         child = f"{one}/{plural}/{CHILD}"
         yield Cell(plural, "child", "GET", child)
         yield Cell(plural, "child", "PATCH", child, {})
@@ -125,7 +126,7 @@ def _children(one: str) -> Iterator[Cell]:
     yield Cell("attachments", "child", "GET", f"{one}/attachments/{CHILD}/content")
 
 
-CHILDREN = {"children": 200, "child": 404, "new child": 201}
+CHILDREN = {"children": 200, "children's job": 202, "child": 404, "new child": 201}
 CALLERS = ("administrator", "without grants", "own scope", "another tenant", "anonymous", "deactivated")
 
 
@@ -158,7 +159,7 @@ def expected(caller: str, cell: Cell, record: type[Record]) -> tuple[int, ...]:
 
 def denied(caller: str, cell: Cell) -> bool:
     """Whether the caller must leave no trace: all but jobs, and what the administrator and a foreign tenant make."""
-    if cell.about == "new child":
+    if cell.about in ("new child", "children's job"):
         return caller != "administrator"
     if cell.about == "job":
         return caller not in ("administrator", "own scope", "another tenant")

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from chassis import jobs
 from chassis.errors import not_found
-from chassis.records import history, lists, past, reading
+from chassis.records import exporting, history, lists, past, reading
 from chassis.records.children import Children, attachments
 from contracts.values import is_uuid
 
@@ -78,6 +79,10 @@ def _restore(work: Work, runtime: Any, params: JSON) -> JSON:
     return _answer(work, store, store.restore(work, params["child"], params.get("if_match")))
 
 
+def _export(work: Work, runtime: Any, params: JSON) -> JSON:
+    return jobs.accepted(exporting.start_of(work, _of(work, runtime, params), params["kind"], params))
+
+
 def _admit(work: Work, runtime: Any, params: JSON) -> JSON:
     """Whether a file would be taken, before it is sent: refused as its creation would be."""
     store = _of(work, runtime, {**params, "kind": "attachment"}, "ask")
@@ -116,4 +121,5 @@ WRITES: dict[str, Callable[[Any, Any, JSON], JSON]] = {
     "child.update": _update,
     "child.delete": _delete,
     "child.restore": _restore,
+    "child.export": _export,
 }

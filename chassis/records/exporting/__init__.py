@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from chassis import jobs
 from chassis.errors import Problem, forbidden
-from chassis.permissions import hidden, scope
+from chassis.permissions import hidden
 from chassis.records import lists
 from chassis.records.exporting import human, machine
 from chassis.records.exporting.writers import FORMATS, Jsonl, most_rows
@@ -23,6 +23,7 @@ from chassis.records.store import Store
 if TYPE_CHECKING:
     from chassis.database import Work
     from chassis.jobs.running import Running
+    from chassis.records.children import Children
 
 JSON = dict[str, Any]
 STYLES = ("human", "machine")
@@ -31,21 +32,44 @@ DEFAULT_SORT = "created_at"
 
 def start(work: Work, store: Store[Any], params: JSON) -> JSON:
     """Queue an export of `{filter, sort, fields, format, style}`. What the list would refuse is refused here."""
-    if scope(work.context, store.name, "read") == "none":
+    if store.granted(work) == "none":
         raise forbidden("export", store.record.collection)
+    return jobs.start(work, "export", store.name, _wanted(work, store, params))
+
+
+def start_of(work: Work, children: Children, kind: str, params: JSON) -> JSON:
+    """Queue an export of the notes or attachments of the one record to which `Children.of` has led."""
+    wanted = {**_wanted(work, children, params), "about": {"kind": kind, "id": children.about}}
+    return jobs.start(work, "export", children.parent.name, wanted)
+
+
+def _wanted(work: Work, store: Store[Any], params: JSON) -> JSON:
     query = {name: params.get(name) for name in ("filter", "sort", "deleted")}
     lists.check(work, store, query)
     fields = params.get("fields")
     if fields:
         refuse_unknown(set(fields), set(store.record.declared()) - hidden(work.context, store.name), "field")
-    wanted = {"query": query, "fields": fields, "format": params["format"], "style": params["style"]}
-    return jobs.start(work, "export", store.name, wanted)
+    return {"query": query, "fields": fields, "format": params["format"], "style": params["style"]}
+
+
+def _store(running: Running) -> Store[Any]:
+    """Where what is exported lies: in the job's record, or among what is written about one."""
+    about = running.job.params.get("about")
+    found: Any = running.runtime.children(running.job.record, about["kind"]) if about else running.store
+    return found  # type: ignore[no-any-return]
+
+
+def _narrowed(running: Running, store: Any, work: Work) -> Store[Any]:
+    """As the asker may see it now; what is about a record only as long as he may read that."""
+    about = running.job.params.get("about")
+    found: Store[Any] = store.of(work, about["id"]) if about else store
+    return found
 
 
 @jobs.kind("export")
 def run(running: Running) -> JSON:
     """Write the file and keep it. A killed export begins anew: it has no effects that could happen twice."""
-    store, params = running.store, running.job.params
+    store, params = _store(running), running.job.params
     total = _count(running, store, params["query"])
     if total is not None and total > most_rows(params["format"]):
         raise _too_many(params["format"])
@@ -76,7 +100,7 @@ def _write(running: Running, store: Store[Any], kind: Any, path: Path, total: in
             with running.reading() as work:
                 query = {**params["query"], "sort": params["query"]["sort"] or DEFAULT_SORT}
                 query |= {"limit": lists.LARGEST, "after": after}
-                page = lists.page(work, store, query, budget=lists.UNBOUNDED)
+                page = lists.page(work, _narrowed(running, store, work), query, budget=lists.UNBOUNDED)
                 documents = page["items"]
                 found = shape.documents(work, documents) if kind is Jsonl else shape.rows(work, documents)
                 for row in found:
@@ -96,7 +120,8 @@ def _count(running: Running, store: Store[Any], query: JSON) -> int | None:
     """How many there are, for the progress only: where counting takes too long, nobody is told."""
     try:
         with running.reading() as work:
-            return int(lists.page(work, store, {**query, "limit": 1, "count": "exact"})["count"])
+            counted = {**query, "limit": 1, "count": "exact"}
+            return int(lists.page(work, _narrowed(running, store, work), counted)["count"])
     except Problem:
         return None
 
