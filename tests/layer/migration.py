@@ -21,6 +21,7 @@ def upgrade() -> None:
         sa.Column("name_key", sa.Text(collation="C"), nullable=False),
         sa.Column("account_id", sa.Uuid(as_uuid=False), nullable=True),
         sa.Column("parent_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("contact_id", sa.Uuid(as_uuid=False), nullable=True),
         sa.Column("kind", sa.Text(), nullable=True),
         sa.Column("email", sa.Text(), nullable=True),
         sa.Column("email_key", sa.Text(collation="C"), nullable=True),
@@ -50,6 +51,10 @@ def upgrade() -> None:
         ),
         sa.Column("external_ids", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("custom", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "account_id"], ["accounts.tenant_id", "accounts.id"], name="fk_sites_account_id"
+        ),
+        sa.ForeignKeyConstraint(["tenant_id", "parent_id"], ["sites.tenant_id", "sites.id"], name="fk_sites_parent_id"),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_sites")),
         info={"insert_only": False, "ops": False, "updates": ()},
     )

@@ -35,8 +35,9 @@ class Site(
     """A place of a customer: one field of every kind."""
 
     name = f.Text(required=True, filter=True, sort=True, search=8, label=("Name", "名称"))
-    account_id = f.Ref("customer.account", filter=True, label=("Account", "客户"))
-    parent_id = f.Ref("customer.site", filter=True, label=("Part of", "上级场所"))
+    account_id = f.Ref("customer.account", on_delete="cascade", filter=True, label=("Account", "客户"))
+    parent_id = f.Ref("customer.site", on_delete="restrict", filter=True, label=("Part of", "上级场所"))
+    contact_id = f.Ref("customer.contact", on_delete="keep", label=("Caretaker", "负责人"))
     kind = f.Choice(
         {"shop": ("Shop", "店铺"), "office": ("Office", "办公室"), "store": ("Store", "仓库")},
         default="shop",

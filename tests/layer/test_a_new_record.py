@@ -272,6 +272,29 @@ def test_its_past_is_read_and_outlives_it_and_it_comes_back(world: World, tenant
     assert names(api.get("/v1/sites?deleted=only")) == []
 
 
+def test_what_it_refers_to_takes_it_along_stays_for_it_or_goes_alone(world: World, tenant: Tenant) -> None:
+    api = tenant.api
+    account = api.post("/v1/accounts", {"name": "Adler"})["id"]
+    contact = api.post("/v1/contacts", {"name": "Ada"})["id"]
+    whole = site(api, "Whole", account_id=account, contact_id=contact)
+    part = site(api, "Part", parent_id=whole["id"])
+    refusal = refused(api.send("DELETE", f"/v1/sites/{whole['id']}"), 409, "referenced")
+    assert refusal.body["references"] == [{"collection": "sites", "count": 1}]
+    assert api.send("DELETE", f"/v1/contacts/{contact}").status == 204
+    world.settle()
+    shown = look(api, f"id={whole['id']}&expand=contact")["items"][0]
+    assert (shown["contact_id"], shown["contact"]["deleted"]) == (contact, True)
+    api.patch(f"/v1/sites/{part['id']}", {"parent_id": None})
+    assert api.send("DELETE", f"/v1/accounts/{account}").status == 204
+    world.settle()
+    assert names(api.get("/v1/sites")) == ["Part"]
+    (deleted, *_) = api.get(f"/v1/sites/{whole['id']}/history")["items"]
+    assert (deleted["type"], deleted["cause"]) == ("customer.site.deleted", f"delete:account/{account}")
+    api.post(f"/v1/accounts/{account}/restore")
+    world.settle()
+    assert sorted(names(api.get("/v1/sites"))) == ["Part", "Whole"]
+
+
 def test_its_list_is_read_as_it_was_by_its_fields(world: World, tenant: Tenant) -> None:
     api = tenant.api
     first = site(api, "Before", seats=3)

@@ -16,6 +16,7 @@ from services.notify.tests.helpers import Receiver
 from services.notify.webhook_sending import Sender
 from tests.layer import test_a_new_record
 from tests.layer.given import eur, fits, job, look, names, refused, shows, site, three
+from tests.layer.given import file as exported
 from tests.security.world import Api, Tenant, World
 
 JSON = dict[str, Any]
@@ -228,6 +229,9 @@ def test_notes_and_files_hang_on_it_and_follow_its_permissions(world: World, ten
     refused(stranger.send("GET", f"{path}/notes"), 404, "not_found")
     assert [one["text"] for one in reader.get(f"{path}/notes")["items"]] == ["The key is next door."]
     refused(reader.send("POST", f"{path}/notes", {"text": "Mine"}), 403, "forbidden")
+    world.settle()
+    ended = job(world, reader, reader.post(f"{path}/notes/export", {"format": "jsonl", "style": "machine"}))
+    assert b"The key is next door." in exported(reader, ended["result_url"])
 
 
 def test_its_forms_lists_and_refusals_are_described_in_two_languages(tenant: Tenant) -> None:
