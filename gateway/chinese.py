@@ -231,6 +231,7 @@ MESSAGES = {
     "What else says something of this person is still being erased.": "有关此人的其他内容仍在清除中。",
     "Only the account of a private person is erased; a company is deleted.": "只有个人客户可以清除个人信息；企业客户请删除。",
     "Only a user who was deactivated is erased.": "只有已停用的用户可以清除个人信息。",
+    "A user who was erased is not activated.": "个人信息已清除的用户不能启用。",
     "A lead is not erased while it is being converted.": "线索正在转化时不能清除个人信息。",
     "The index has yet to hear of what was erased.": "索引尚未收到清除的变更。",
     "The log has yet to hear of what was erased.": "事件日志尚未收到清除的变更。",

@@ -184,6 +184,11 @@ def _latest(work: Work, record: str, record_id: str) -> Any:
     ).first()
 
 
+def was_erased(work: Work, store: Store[Any], record_id: str) -> bool:
+    """Whether the record once said who somebody is, and does not any more."""
+    return _latest(work, store.name, record_id) is not None
+
+
 def receipt(work: Work, store: Store[Any], record_id: str) -> JSON:
     """The latest erasure of a record that the principal may read (or could, before it was purged); else 404."""
     row = _latest(work, store.name, record_id)

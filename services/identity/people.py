@@ -11,7 +11,7 @@ from chassis.database import Work
 from chassis.errors import conflict, forbidden, invalid
 from chassis.ids import new_id
 from chassis.permissions import SCOPES, scope, scope_in
-from chassis.records import Store
+from chassis.records import Store, erasing
 from contracts import identity as contracts
 from contracts.custom import PREFIX
 from contracts.registry import registry
@@ -74,6 +74,8 @@ def only_who_has_left(user: User, work: Work) -> None:
     """Whoever can still sign in is deactivated first. His password goes with his name."""
     if user.status == "active" and user.deleted_at is None:
         raise conflict("wrong_state", "Only a user who was deactivated is erased.", field="status", state=user.status)
+    # Who was deleted while he could sign in may be restored, but not to that.
+    user.status = "inactive"
     for table in ("passwords", "secrets"):
         work.later(f"DELETE FROM {table} WHERE tenant_id = %s AND user_id = %s", (work.tenant, user.id))
 
@@ -87,6 +89,9 @@ def deactivate(user: User, work: Work) -> None:
 
 @users.command(contracts.activate)
 def activate(user: User, work: Work) -> None:
+    """Whoever comes back gets his own past again. That of somebody who was erased is given to nobody else."""
+    if erasing.was_erased(work, users, user.id):
+        raise conflict("wrong_state", "A user who was erased is not activated.", field="status", state=user.status)
     user.move("active")
 
 

@@ -140,6 +140,20 @@ def test_whoever_can_sign_in_whose_keys_work_or_who_leads_others_is_not_erased(h
     assert erase(house, USER, user)["status"] == 202
 
 
+def test_nobody_gets_the_past_of_somebody_who_was_erased(house: House) -> None:
+    suite, left, gone = house.suite, colleague(house), colleague(house, "Nancy", "nancy@example.com")
+    suite.run(USER, left, "deactivate")
+    house.delete(USER, gone)
+    for user in (left, gone):
+        erase(house, USER, user)
+    suite.settle()
+    house.restore(USER, gone)
+    for user in (left, gone):
+        assert suite.get(USER, user)["status"] == "inactive"
+        problem = refused(lambda user=user: suite.run(USER, user, "activate"))  # type: ignore[misc]
+        assert (problem.code, problem.extra["state"]) == ("wrong_state", "inactive")
+
+
 def test_a_mail_that_waits_for_him_is_not_sent_any_more(house: House) -> None:
     suite, user = house.suite, named_everywhere(house)
     erase(house, USER, user)
