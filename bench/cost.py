@@ -26,7 +26,9 @@ class Counted:
         self.statements: list[str] = []
         self.commits = 0
         self.signer = Signer(stack.settings.context_key)
-        self.context = Context(tenant=stack.tenant, actor="user:bench", grants=EVERYTHING, correlation_id=new_id())
+        self.context = Context(
+            tenant=stack.tenant, actor=f"user:{new_id()}", grants=EVERYTHING, correlation_id=new_id()
+        )
         self.runtimes: dict[str, Runtime] = {}
         for service in services:
             engine = make_engine(stack.settings.database_url(service, "app"))

@@ -86,6 +86,14 @@ def _quiet(stack: Stack, patience: float = 60) -> None:
         time.sleep(0.1)
 
 
+def _decided(stack: Stack, ids: list[str], patience: float = 60) -> None:
+    """Until each of these orders was confirmed or rejected: what is on its way in the broker stands in no table."""
+    end = time.monotonic() + patience
+    waiting = "SELECT 1 FROM orders WHERE id = ANY(%s::uuid[]) AND status = 'placed' LIMIT 1"
+    while stack.sql("sales", waiting, (ids,)) and time.monotonic() < end:
+        time.sleep(0.1)
+
+
 def _event_lag(stack: Stack, account: str, seconds: int) -> dict[str, float]:
     """From a change's commit to its consumer's, at 100 changes a second, by the clocks of the processes."""
     began = dt.datetime.now(dt.UTC)
@@ -150,9 +158,10 @@ def _whole_orders(
             load.run(min(seconds, 60) if rate == 25 else min(seconds, 20), rate)
             took = time.monotonic() - began
             worst = behind.stop()
+            ids = [order for order, _ in load.placed]
+            _decided(stack, ids)
             _quiet(stack)
-            shares.units = len(load.placed)
-        ids = [order for order, _ in load.placed]
+            shares.units = len(ids)
         times = stack.sql(
             "sales",
             "SELECT extract(epoch FROM confirmed_at - placed_at) * 1000 FROM orders"

@@ -175,7 +175,11 @@ class Searching:
         from services.search import queries
 
         context = Context(
-            tenant=self.tenant, actor="user:bench", user_id=self.tenant, grants={"*": {"*": "all"}}, deadline=9e9
+            tenant=self.tenant,
+            actor=f"user:{self.tenant}",
+            user_id=self.tenant,
+            grants={"*": {"*": "all"}},
+            deadline=9e9,
         )
 
         def send(typed: str) -> None:

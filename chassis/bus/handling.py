@@ -61,16 +61,41 @@ def handle(endpoint: Endpoint, delivery: Delivery) -> None:
 def handle_batch(
     endpoint: Endpoint, deliveries: Sequence[Delivery], done: Callable[[Sequence[Delivery]], None]
 ) -> None:
-    """Run `event_batch` for the readable ones among these messages. Never raises."""
+    """Run `event_batch` for the readable ones among these messages. Never raises.
+
+    Where one makes it fail only that one is delivered again: the others are found by taking halves apart.
+    """
     try:
         live = [each for each in deliveries if not each.void() and _readable(endpoint, each) is not None]
-        if live and endpoint.event_batch:
-            endpoint.event_batch([each.body for each in live])
-        done(deliveries)
+        if len(live) < len(deliveries):
+            kept = set(map(id, live))
+            done([each for each in deliveries if id(each) not in kept])
     except Exception as error:
-        _log(f"{endpoint.service}: a batch failed, its messages will be delivered again", error)
-        for delivery in deliveries:
-            delivery.again()
+        _repeat(endpoint, deliveries, error)
+        return
+    if live:
+        _take_batch(endpoint, live, done)
+
+
+def _take_batch(endpoint: Endpoint, live: Sequence[Delivery], done: Callable[[Sequence[Delivery]], None]) -> None:
+    try:
+        if endpoint.event_batch:
+            endpoint.event_batch([each.body for each in live])
+        done(live)
+    except Exception as error:
+        if len(live) == 1 or is_unavailable(error):
+            _repeat(endpoint, live, error)
+            return
+        log.warning("%s: a batch of %s failed, it is taken by halves: %r", endpoint.service, len(live), error)
+        middle = len(live) // 2
+        _take_batch(endpoint, live[:middle], done)
+        _take_batch(endpoint, live[middle:], done)
+
+
+def _repeat(endpoint: Endpoint, deliveries: Sequence[Delivery], error: Exception) -> None:
+    _log(f"{endpoint.service}: a batch failed, its messages will be delivered again", error)
+    for delivery in deliveries:
+        delivery.again()
 
 
 def _log(what: str, error: Exception) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from sqlalchemy import create_engine
 
 from chassis.bus.handling import handle, handle_batch
+from chassis.bus.wire import decode, encode
 from chassis.database import Database
 from chassis.errors import Problem, unavailable
 from chassis.inbox import MAX_ATTEMPTS, NotYet
@@ -215,10 +217,39 @@ def test_what_a_database_refuses_comes_again_and_one_line_says_so_and_of_a_bug_t
     assert [record.exc_info is not None for record in caplog.records] == [trace] * 2
 
 
+@pytest.mark.parametrize("bad", [{3}, {0, 6}, set(range(7)), set()])
+def test_what_makes_a_batch_fail_is_delivered_again_alone(suite: Any, bad: set[int]) -> None:
+    taken: list[int] = []
+
+    def batch(bodies: list[bytes]) -> None:
+        numbers = [int(decode(body)["n"]) for body in bodies]
+        if bad & set(numbers):
+            raise LookupError("a bug")
+        taken.extend(numbers)
+
+    again: list[int] = []
+    done: list[int] = []
+    deliveries: list[Any] = [
+        SimpleNamespace(
+            kind="event",
+            queue="evt-customer",
+            body=encode({"n": number}),
+            headers={},
+            problem=None,
+            void=lambda: False,
+            again=partial(again.append, number),
+            number=number,
+        )
+        for number in range(7)
+    ]
+    endpoint = replace(suite.runtime("customer").endpoint(), event_batch=batch)
+    handle_batch(endpoint, deliveries, lambda some: done.extend(one.number for one in some))  # type: ignore[attr-defined]
+    assert again == sorted(bad)
+    assert taken == done == sorted(set(range(7)) - bad)
+
+
 @pytest.mark.parametrize("lost", ["id", "type", "tenant", "subject", "correlationid"])
 def test_an_envelope_that_is_not_complete_is_kept_as_it_came(suite: Any, lost: str) -> None:
-    from chassis.bus.wire import decode, encode
-
     document = decode(_event(suite))
     del document[lost]
     body = encode(document)
