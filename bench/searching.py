@@ -92,6 +92,7 @@ class Searching:
             known |= {"tenant": made["tenant_id"], "token": made["api_key"]}
             notes.write_text(json.dumps(known))
         self.tenant, self.token = known["tenant"], known["token"]
+        self.imported: int | None = known.get("imported")
 
     def _serve(self, stack: ExitStack) -> None:
         """Where accounts are in the index alone search only answers: its sweep would miss them in their database."""
@@ -138,8 +139,8 @@ class Searching:
         found: JSON = json.loads(content)
         return found
 
-    def bring(self, rows: Sequence[Row]) -> None:
-        """Import these accounts, all of one set, by a job of the API."""
+    def bring(self, rows: Sequence[Row]) -> int:
+        """Import these accounts, all of one set, by a job of the API. Returns how many it made: not all are valid."""
         text = io.StringIO()
         writer = csv.writer(text)
         writer.writerow(["name", "phone", "email", "website", "city", "country", f"external:{rows[0].set}"])
@@ -149,6 +150,13 @@ class Searching:
             time.sleep(1)
             job = self.send("GET", f"/v1/jobs/{job['id']}")
         print(f"{rows[0].set}: {job['state']} {job.get('result')}", flush=True)
+        return int(job["result"]["created"])
+
+    def keep_imported(self, count: int) -> None:
+        """Remember beside the data that they are loaded, with so many accounts."""
+        notes = self._folder / "bench.json"
+        notes.write_text(json.dumps({**json.loads(notes.read_text()), "imported": count}))
+        self.imported = count
 
     def held(self, tenant: str | None = None) -> int:
         """The accounts that are in the index of PostgreSQL."""
