@@ -6,7 +6,7 @@ from typing import Any
 
 from chassis.records.comparing import BUCKET, MOST_ROWS, SUMS, bounds
 from services.search.index import index_of
-from services.search.indexing import documents_of
+from services.search.indexing import PORTION, documents_of
 from services.search.mapping import gone
 from services.search.sweeping import MOST_SUSPECTS, Settled
 
@@ -54,8 +54,9 @@ def settle(runtime: Any, principal: Any, record: str, pairs: dict[str, Pair]) ->
             if pairs[record_id] == (living.get(record_id), there):
                 still[record_id] = (living.get(record_id), there, row.version if row else -1)
     drifted, unknown, right = _drifted(runtime, principal, record, still)
-    if right:
-        index_of(runtime).replace(principal.tenant, right, older=True)
+    # Each portion is kept for itself: thousands at once would take longer than a statement may, again and again.
+    for start in range(0, len(right), PORTION):
+        index_of(runtime).replace(principal.tenant, right[start : start + PORTION], older=True)
     return Settled(drifted, len(right), unknown)
 
 

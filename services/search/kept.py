@@ -16,6 +16,8 @@ from services.search.statements import RARE
 from services.search.tokens import has, is_key, is_known, tokens_of
 
 BATCH = 200
+UNKNOWN_AT_ONCE = 500
+"""Each word is looked up among all documents, and where many have just gone also among those: a millisecond or two."""
 SAME_VERSION, ANY_VERSION = 1, 2**53
 MADE = re.compile(r"[0-9a-f]{4,32}")
 """A UUID without its hyphens, or a part of one."""
@@ -131,8 +133,9 @@ def _write_all(work: Work, documents: Sequence[Document], over: int) -> None:
         work.later(UNLEARN if gone else LEARN, (work.tenant,))
     if gained:
         work.sql(KNOW, {"tenant": work.tenant, "words": sorted(gained | back)})
-    if gone:
-        work.sql(UNKNOW, {"tenant": work.tenant, "words": gone, "asked": [has(work.tenant, word) for word in gone]})
+    for start in range(0, len(gone), UNKNOWN_AT_ONCE):
+        words = gone[start : start + UNKNOWN_AT_ONCE]
+        work.sql(UNKNOW, {"tenant": work.tenant, "words": words, "asked": [has(work.tenant, word) for word in words]})
 
 
 def _held(work: Work, documents: list[Document]) -> dict[Key, str]:

@@ -6,10 +6,13 @@ from typing import Any
 
 import pytest
 
-from services.search import sweep
+from chassis.errors import Problem, unavailable
+from chassis.ids import new_id
+from services.search import database_sweep, kept, sweep
 from services.search.following import Follower
+from services.search.postgres import PostgresIndex
 from services.search.sweep import Sweeper, Task
-from services.search.tests.support import ACCOUNT, Index
+from services.search.tests.support import ACCOUNT, Index, event
 
 NAMES = ("Alfreds", "Bergs", "Chop-suey", "Drachenblut")
 
@@ -86,6 +89,31 @@ def test_what_has_drifted_is_found_and_put_right(house, what):
         "Alfreds",
         "Bergs & Co",
     ]
+
+
+def test_much_that_has_drifted_is_put_right_in_portions_and_what_was_done_stays_done(house, monkeypatch):
+    ghosts = {new_id(): word for word in ("anvil", "bellows", "crucible", "derrick", "easel")}
+    house.take(*(event(house.suite.tenant, ACCOUNT, {"id": one, "name": word}) for one, word in ghosts.items()))
+    monkeypatch.setattr(database_sweep, "PORTION", 2)
+    monkeypatch.setattr(kept, "UNKNOWN_AT_ONCE", 1)
+    replace, left = PostgresIndex.replace, [2]
+
+    def failing(*arguments: Any, **options: Any) -> None:
+        left[0] -= 1
+        if left[0] < 0:
+            raise unavailable("Cut off.")
+        replace(*arguments, **options)
+
+    monkeypatch.setattr(PostgresIndex, "replace", failing)
+    with pytest.raises(Problem):
+        _swept(house)
+    assert len(_indexed(house) - _living(house)) == 1
+    left[0] = 1
+    row = _swept(house)
+    assert (row.drifted, row.repaired) == (1, 1) and _indexed(house) == _living(house)
+    with house.suite.work("search") as work:
+        known = {row.word for row in work.sql("SELECT word FROM words WHERE tenant_id = %s", (work.tenant,))}
+    assert known.isdisjoint(ghosts.values()) and "alfreds" in known
 
 
 def test_a_change_that_is_not_published_yet_is_no_drift(house):
