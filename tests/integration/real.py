@@ -9,13 +9,17 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import psutil
+import psycopg2
+from sqlalchemy.engine import make_url
 
+from chassis import provisioning
 from chassis.bus.rabbit import link
+from contracts.registry import SERVICES
 from suite.servers import Postgres, RabbitMQ
 from tests.integration.support import GUANXI, Api, environment, until
 
@@ -126,6 +130,20 @@ class RealSuite:
                 name = " ".join(process.cmdline()[-2:])
                 found[name if "serve" in name else f"gateway {process.pid}"] = process.memory_info().rss // 10**6
         return found
+
+    def sent(self) -> bool:
+        """Whether no service has anything left to publish."""
+        server = self.environment["GUANXI_DATABASE_URL"]
+        for service in SERVICES:
+            url = make_url(
+                provisioning.service_url(server, service, "checker", self.environment["GUANXI_DATABASE_SECRET"])
+            )
+            with closing(psycopg2.connect(url.set(drivername="postgresql").render_as_string(False))) as connection:
+                cursor = connection.cursor()
+                cursor.execute("SELECT EXISTS (SELECT FROM unsent)")
+                if cursor.fetchone() != (False,):
+                    return False
+        return True
 
     def stop(self) -> float:
         """Ctrl-C to what runs; returns the seconds until all had ended. Fails when one did not end in good order."""
