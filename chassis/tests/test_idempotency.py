@@ -196,13 +196,14 @@ def _beside(suite: Any, account: str) -> dict[str, tuple[Any, str]]:
         "child.delete": ({**about, "child": note}, "changes"),
         "child.restore": ({**about, "child": gone}, "changes"),
         "child.attach": ({**about, "kind": "attachment", **attached}, "changes"),
+        "child.export": ({**about, "format": "csv", "style": "machine"}, "jobs"),
     }
 
 
 # Whatever is asked twice of these finds nothing more to do: they say what a thing shall be.
 SAYING = {"record.purge", "record.hold", "record.let_go", "record.settled", "import.delete_mapping", "job.cancel", "admin.replay", "admin.discard", "admin.replay_chosen", "admin.push", "admin.compensate"}  # fmt: skip  # noqa: E501
 FIRST = ("create", "update", "delete", "restore", "command", "upsert", "bulk")
-FURTHER = ("record.export", "record.import", "record.bulk_job", "job.run", "job.undo", "record.merge", "record.unmerge", "record.erase", "import.save_mapping", "child.create", "child.update", "child.delete", "child.restore", "child.attach")  # fmt: skip  # noqa: E501
+FURTHER = ("record.export", "record.import", "record.bulk_job", "job.run", "job.undo", "record.merge", "record.unmerge", "record.erase", "import.save_mapping", "child.create", "child.update", "child.delete", "child.restore", "child.attach", "child.export")  # fmt: skip  # noqa: E501
 
 
 @pytest.mark.parametrize("method", FURTHER)
