@@ -159,11 +159,9 @@ def fill_elasticsearch(searching: Searching, rows: Sequence[Row]) -> list[str]:
             # A server whose disk or processor others use may miss a time limit; the leader goes on as well.
             with suppress(Away):
                 keeping.drain(searching.runtime, index, 60)
-        lines.append(
-            rate_of(
-                f"Elasticsearch, filled from PostgreSQL: {len(rows):,} documents", len(rows), began, before, searching
-            )
-        )
+        count = searching.imported or len(rows)
+        name = f"Elasticsearch, filled from PostgreSQL: {count:,} documents"
+        lines.append(rate_of(name, count, began, before, searching))
         if LOAD == "events":
             # Where customer runs as well, its sweep would take accounts away that came as events alone.
             fresh = rows[:: max(1, len(rows) // FRESH)]
