@@ -162,7 +162,7 @@ class ElasticIndex:
         options = {"include_named_queries_score": "true"} if asked.explain else {}
         try:
             if self.cluster.circuit.broken:
-                # It may have taken something just before it went away, and shows that only a second after it is back.
+                # It may have taken something just before it went away, and shows that only seconds after it is back.
                 self.show()
             return found_in(self.cluster.search(names, body(), routing=tenant, **options), asked)
         except Away:

@@ -56,7 +56,8 @@ def index_body(family: str) -> JSON:
             "number_of_shards": 1,
             # One copy as soon as there is a second node to hold it.
             "auto_expand_replicas": "0-1",
-            "refresh_interval": "1s",
+            # The leader makes it show what is new every second (`following.py`); this is for when there is none.
+            "refresh_interval": "5s",
             # What was deleted leaves a stone of ours; Elasticsearch itself needs to remember nothing of it.
             "gc_deletes": "0s",
         },

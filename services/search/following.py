@@ -26,6 +26,9 @@ PAGE = 2_000
 FETCHED = 200
 AT_ONCE = 2.0
 """Seconds that one run may take; a tail that is longer goes on with the next one."""
+BEHIND_SECONDS = 3.0
+"""Between two runs while more than a page of a feed waits: to show what is new costs Elasticsearch much each time, and
+whoever is so far behind is seconds late as it is."""
 
 _STAND = "SELECT position, waiting_since FROM positions WHERE tenant_id = %s"
 _KEEP = (
@@ -40,12 +43,14 @@ _HELD = (
 
 
 class Place(NamedTuple):
-    """How far a tenant's feed is indexed, since when the next event waits, and by how many events that moved."""
+    """How far a tenant's feed is indexed, since when the next event waits, by how many events that moved, and how many
+    may not be indexed."""
 
     tenant: str
     position: int
     since: dt.datetime | None
     moved: int
+    waiting: int
 
 
 @dataclass
@@ -53,32 +58,43 @@ class Follower:
     """The timer of one process. `fetched` counts the events that had to be fetched from the log since it started."""
 
     fetched: int = 0
+    rest_until: float = 0.0
 
     def follow(self, runtime: Any) -> int:
-        """Bring every tenant's position nearer to the end of its feed. Returns by how many events."""
+        """Bring every tenant's position nearer to the end of its feed, and make Elasticsearch show what it was given.
+
+        Returns by how many events.
+        """
+        if time.monotonic() < self.rest_until:
+            return 0
+        # A position promises that all up to it is found. Elasticsearch of itself shows what it took some seconds later.
+        places = self._places(runtime)
+        equipment.show(runtime)
+        for place in places:
+            with runtime.database.work(runtime.principal(place.tenant, "timer:follow")) as work:
+                work.sql(_KEEP, (place.tenant, place.position, place.since, work.now))
+        if any(place.waiting > PAGE for place in places):
+            self.rest_until = time.monotonic() + BEHIND_SECONDS
+        return sum(place.moved for place in places)
+
+    def _places(self, runtime: Any) -> list[Place]:
+        """Where each tenant is; nothing where the event log does not answer."""
         known = tenants.known(runtime)
         if not known:
-            return 0
+            return []
         principal = runtime.principal(known[0], "timer:follow")
         try:
             heads: dict[str, int] = runtime.ask("eventlog", "eventlog.heads", {"tenants": known}, principal)
         except Problem as problem:
             log.info("search does not know how far it is: %s", problem)
-            return 0
+            return []
         end, places = time.monotonic() + AT_ONCE, list[Place]()
         for tenant in known:
             try:
                 places.append(self._reached(runtime, tenant, heads.get(tenant, 0), end))
             except Problem as problem:
                 log.info("search does not know how far it is: %s", problem)
-        moved = sum(place.moved for place in places)
-        if moved:
-            # A position promises that all up to it is found, and Elasticsearch shows what it took a second later.
-            equipment.show(runtime)
-        for place in places:
-            with runtime.database.work(runtime.principal(place.tenant, "timer:follow")) as work:
-                work.sql(_KEEP, (place.tenant, place.position, place.since, work.now))
-        return moved
+        return places
 
     def _reached(self, runtime: Any, tenant: str, head: int, end: float) -> Place:
         """Up to where the index has come in a tenant's feed, looked at page by page until `end`."""
@@ -97,7 +113,7 @@ class Follower:
         since = dt.datetime.fromtimestamp(waiting[0][4], dt.UTC) if waiting else None
         if waiting:
             self._fetch(runtime, principal, waiting)
-        return Place(tenant, position, since, position - began)
+        return Place(tenant, position, since, position - began, head - position if waiting else 0)
 
     def _waiting(self, runtime: Any, principal: Any, rows: list[list[Any]]) -> list[list[Any]]:
         """Those of these events whose record is not in the index in that version or a newer one."""

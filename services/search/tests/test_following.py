@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from chassis.bus.wire import encode
+from chassis.errors import unavailable
 from chassis.ids import new_id
+from services.search import following
 from services.search.elastic_cluster import Cluster
 from services.search.following import Follower
 from services.search.tests.support import ACCOUNT, Index, event
@@ -126,3 +128,34 @@ def test_what_elasticsearch_took_before_it_was_away_is_found_when_it_is_back(hou
     cluster.circuit.broken = True
     assert len(house.titles("firm")) == 3
     assert not cluster.circuit.broken
+
+
+def test_whoever_is_far_behind_looks_less_often_how_far_it_is(house, monkeypatch):
+    monkeypatch.setattr(following, "PAGE", 3)
+    events = _accounts(house, 8)
+    _log(house, *events)
+    house.take(*events[:2])
+    follower = Follower()
+    follower.follow(house.runtime)
+    assert _freshness(house)["position"] == 2
+    house.take(*events[2:])
+    follower.follow(house.runtime)
+    assert _freshness(house)["position"] == 2
+    follower.rest_until -= following.BEHIND_SECONDS
+    follower.follow(house.runtime)
+    assert _freshness(house)["position"] == 8
+
+
+def test_elasticsearch_shows_what_it_took_also_while_the_event_log_is_away(house, node, monkeypatch):
+    cluster = Cluster(node.url, "alone", patience=30)
+    house.use(cluster)
+    cluster.ask("PUT", "/alone-*/_settings", {"index": {"refresh_interval": "-1"}}, seconds=30)
+    events = _accounts(house, 3)
+    house.runtime.events([encode(one) for one in events])
+    monkeypatch.setattr(house.runtime, "ask", _away)
+    Follower().follow(house.runtime)
+    assert len(house.titles("firm")) == 3
+
+
+def _away(*_: Any) -> Any:
+    raise unavailable("nobody answers")
