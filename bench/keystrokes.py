@@ -41,12 +41,9 @@ class Typed:
         return statistics.fmean(one for _, one, _ in self.taken) if self.taken else 0.0
 
 
-def keys(rows: Sequence[Row], seed: str) -> Iterator[str]:
+def keys(by_set: dict[str, list[Row]], seed: str) -> Iterator[str]:
     """What stands in the box after each key, of one name after another; every set of names is typed equally."""
     chance = random.Random(seed)
-    by_set: dict[str, list[Row]] = {}
-    for row in rows:
-        by_set.setdefault(row.set, []).append(row)
     while True:
         name = _name(chance.choice(by_set[chance.choice(sorted(by_set))]).name.lower(), chance)
         yield from (name[:length] for length in range(1, len(name) + 1) if name[length - 1] != " ")
@@ -87,7 +84,10 @@ def type_ahead(rows: Sequence[Row], seconds: float, connect: Callable[[], Send],
     workers = [threading.Thread(target=work) for _ in range(4 * USERS)]
     for worker in workers:
         worker.start()
-    streams = [keys(rows, f"{seed} {user}") for user in range(USERS)]
+    by_set: dict[str, list[Row]] = {}
+    for row in rows:
+        by_set.setdefault(row.set, []).append(row)
+    streams = [keys(by_set, f"{seed} {user}") for user in range(USERS)]
     began, step = time.monotonic() + 0.2, 1 / (USERS * KEYS_A_SECOND)
     for number in range(int(seconds / step)):
         at = began + number * step

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -20,7 +21,7 @@ from contracts.registry import registry
 from services.search import behind
 from services.search.elastic_cluster import BULK_SECONDS, Away, Cluster, dumps
 from services.search.elastic_documents import families, family_of, instant_of, key_in, source_of
-from services.search.elastic_questions import Custom, families_of, found_by_words
+from services.search.elastic_questions import Custom, counted_by_words, families_of, found_by_words
 from services.search.generations import Generations, Targets, beside
 from services.search.index import Asked, Found, Freshness, Hit, Key, Sent
 from services.search.kept import keep, keep_again
@@ -149,10 +150,9 @@ class ElasticIndex:
             self.cluster.bulk(dumps({"delete": {**target, "_id": key_in(tenant, record, id)}}) for record, id in ids)
 
     def find(self, tenant: str, asked: Asked) -> Found:
-        found = self._ask(tenant, asked, lambda: found_by_words(tenant, asked, self._custom(tenant, asked.visible)))
-        return found or replace(self.store.find(tenant, asked), degraded=True)
+        return self._ask(tenant, asked) or replace(self.store.find(tenant, asked), degraded=True)
 
-    def _ask(self, tenant: str, asked: Asked, body: Any) -> Found | None:
+    def _ask(self, tenant: str, asked: Asked) -> Found | None:
         """What Elasticsearch answers; None where it cannot be asked or does not know all of this tenant."""
         if self.cluster.circuit.open or self._glance.behind(tenant, lambda: self._reading(tenant)):
             return None
@@ -160,13 +160,21 @@ class ElasticIndex:
         if not names:
             return Found([], {}, {field: {} for field in asked.facets}, backend="elasticsearch")
         options = {"include_named_queries_score": "true"} if asked.explain else {}
+        custom = self._custom(tenant, asked.visible)
         try:
             if self.cluster.circuit.broken:
                 # It may have taken something just before it went away, and shows that only seconds after it is back.
                 self.show()
-            return found_in(self.cluster.search(names, body(), routing=tenant, **options), asked)
+            found = found_in(
+                self.cluster.search(names, found_by_words(tenant, asked, custom), routing=tenant, **options), asked
+            )
+            if asked.facets or not asked.counted or (asked.after is None and len(found.hits) < asked.limit):
+                return found
+            counted = self.cluster.search(names, counted_by_words(tenant, asked, custom), routing=tenant)
         except Away:
             return None
+        exact = not counted.get("terminated_early", False)
+        return replace(found, counts=_values(counted["aggregations"]["records"]), exact=exact)
 
     def _asked(self, tenant: str, visible: Visible) -> list[str]:
         """The families in which the tenant has documents: an index without any takes as long as one with few.
@@ -234,9 +242,13 @@ def action(tenant: str, document: Document, name: str) -> JSON:
 
 
 def found_in(answer: JSON, asked: Asked) -> Found:
+    """A page; it counts all that there is where facets were asked for, else what is on it."""
+    hits = [_hit(hit) for hit in answer["hits"]["hits"]]
+    if not asked.facets:
+        return Found(hits, dict(Counter(hit.record for hit in hits)), backend="elasticsearch")
     counted = answer["aggregations"]
     return Found(
-        [_hit(hit) for hit in answer["hits"]["hits"]],
+        hits,
         _values(counted["records"]),
         {field: _values(counted[f"facet {field}"]["values"]) for field in asked.facets},
         backend="elasticsearch",

@@ -24,6 +24,8 @@ from services.search.visibility import Visible
 
 JSON = dict[str, Any]
 MOST_VALUES = 1_000
+COUNTED = 1_000
+RECORDS: JSON = {"records": {"terms": {"field": "record", "size": MOST_VALUES}}}
 FIRST, LAST = "0", ":"
 """What is in an order begins with a digit; a flattened field wants both bounds of a range."""
 SORT = [{"_score": "desc"}, {"changed": "desc"}, {"id": "desc"}]
@@ -53,7 +55,28 @@ def visible_filter(tenant: str, visible: Visible) -> JSON:
 
 
 def found_by_words(tenant: str, asked: Asked, custom: Custom) -> JSON:
-    """The body of a search for documents that answer every term."""
+    """The body of a search for documents that answer every term, with counts only where facets are asked for.
+
+    Nothing lets Elasticsearch pass over documents that cannot be on the page but that nobody counts them.
+    """
+    return body(tenant, asked, _answering(asked, custom))
+
+
+def counted_by_words(tenant: str, asked: Asked, custom: Custom) -> JSON:
+    """The body of a count by record of the same documents, each shard up to `COUNTED`."""
+    filters = [visible_filter(tenant, asked.visible), *narrowed(asked), *_answering(asked, custom)]
+    return {
+        # Without any hit each value would be counted by itself, through all documents, whatever the bound is.
+        "size": 1,
+        "_source": False,
+        "track_total_hits": False,
+        "terminate_after": COUNTED,
+        "query": {"bool": {"filter": filters}},
+        "aggs": RECORDS,
+    }
+
+
+def _answering(asked: Asked, custom: Custom) -> list[JSON]:
     groups = []
     for wording in wordings(asked.visible, custom):
         group = either(
@@ -69,14 +92,14 @@ def found_by_words(tenant: str, asked: Asked, custom: Custom) -> JSON:
             ]
         )
         groups.append(both(*wording.records, must=[group]) if wording.records else group)
-    return body(tenant, asked, [either(groups)] if len(groups) > 1 else groups)
+    return [either(groups)] if len(groups) > 1 else groups
 
 
 def all_of(wording: Open | Masked, terms: Sequence[Term]) -> JSON:
     return {"bool": {"must": [best(wording.term(term)) for term in terms]}}
 
 
-def body(tenant: str, asked: Asked, must: Sequence[JSON], *conditions: JSON) -> JSON:
+def body(tenant: str, asked: Asked, must: Sequence[JSON]) -> JSON:
     lifts = []
     by_points: dict[int, list[str]] = {}
     for (record, id), points in asked.lifted.items():
@@ -91,14 +114,15 @@ def body(tenant: str, asked: Asked, must: Sequence[JSON], *conditions: JSON) -> 
         "version": True,
         "query": {
             "bool": {
-                "filter": [visible_filter(tenant, asked.visible), *conditions, *narrowed(asked)],
+                "filter": [visible_filter(tenant, asked.visible), *narrowed(asked)],
                 "must": list(must),
                 "should": lifts,
             }
         },
         "sort": SORT,
-        "aggs": {"records": {"terms": {"field": "record", "size": MOST_VALUES}}} | counted(asked),
     }
+    if asked.facets:
+        made["aggs"] = RECORDS | counted(asked)
     if asked.after is not None:
         score, changed_at, id = asked.after
         made["search_after"] = [score, micros(changed_at), id]

@@ -50,8 +50,9 @@ class Filter(NamedTuple):
 class Asked:
     """One question. Every term of one of the phrase's ways must be answered by a field that `visible` shows.
 
-    `after` is the last hit of the page before. `facets` are counted beside the count by record. `lifted` are the points
-    of what this user opened or edited lately, at most a few hundred records.
+    `after` is the last hit of the page before. `facets` are counted beside the count by record; without `counted`
+    nobody looks at either. `lifted` are the points of what this user opened or edited lately, at most a few hundred
+    records.
     """
 
     phrase: Phrase
@@ -60,6 +61,7 @@ class Asked:
     after: Cursor | None = None
     filters: tuple[Filter, ...] = ()
     facets: tuple[str, ...] = ()
+    counted: bool = True
     lifted: Mapping[Key, int] = field(default_factory=dict)
     explain: bool = False
 

@@ -142,7 +142,7 @@ def _better(runtime: Any, context: Context, question: Question, asked: Asked, fo
     if corrected is None:
         return None
     index, tenant = index_of(runtime), context.tenant
-    similar = index.find(tenant, replace(asked, phrase=corrected))
+    similar = index.find(tenant, replace(asked, phrase=corrected, facets=(), counted=False))
     return _correction(index, tenant, question, asked, similar.hits, len(found.hits))
 
 
@@ -153,7 +153,9 @@ def _correction(index: Index, tenant: str, question: Question, asked: Asked, hit
     if better is None:
         return None
     readings = phrases(better)
-    found = index.find(tenant, replace(asked, phrase=readings[-1], limit=least + 1, facets=(), explain=False))
+    found = index.find(
+        tenant, replace(asked, phrase=readings[-1], limit=least + 1, facets=(), counted=False, explain=False)
+    )
     return better if len(found.hits) > least else None
 
 

@@ -71,6 +71,22 @@ def test_a_page_counts_what_is_on_all_pages(twelve):
     assert page.exact
 
 
+@pytest.mark.parametrize("limit", [2, 12, 13])
+def test_without_facets_a_page_counts_by_record_what_is_on_all_pages(twelve, limit):
+    first = _find(twelve, "berg", limit=limit)
+    later = _find(twelve, "berg", limit=2, after=first.hits[1].cursor)
+    assert first.counts == later.counts == {ACCOUNT: 12}
+    assert first.exact and later.exact
+
+
+@pytest.mark.parametrize("backend", ["elasticsearch"])
+def test_elasticsearch_counts_up_to_a_bound_and_says_so(twelve, monkeypatch):
+    monkeypatch.setattr("services.search.elastic_questions.COUNTED", 7)
+    found = _find(twelve, "berg", limit=2)
+    assert found.counts == {ACCOUNT: 7}
+    assert not found.exact
+
+
 @pytest.mark.parametrize(
     ("filters", "count"),
     [
