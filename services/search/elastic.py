@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -159,22 +158,17 @@ class ElasticIndex:
         names = [self.generations.alias(family) for family in self._asked(tenant, asked.visible)]
         if not names:
             return Found([], {}, {field: {} for field in asked.facets}, backend="elasticsearch")
-        options = {"include_named_queries_score": "true"} if asked.explain else {}
         custom = self._custom(tenant, asked.visible)
+        bodies = [found_by_words(tenant, asked, custom)]
+        if asked.counted and not asked.facets:
+            bodies.append(counted_by_words(tenant, asked, custom))
         try:
             if self.cluster.circuit.broken:
                 # It may have taken something just before it went away, and shows that only seconds after it is back.
                 self.show()
-            found = found_in(
-                self.cluster.search(names, found_by_words(tenant, asked, custom), routing=tenant, **options), asked
-            )
-            if asked.facets or not asked.counted or (asked.after is None and len(found.hits) < asked.limit):
-                return found
-            counted = self.cluster.search(names, counted_by_words(tenant, asked, custom), routing=tenant)
+            return found_in(self.cluster.searches(names, bodies, routing=tenant, explain=asked.explain), asked)
         except Away:
             return None
-        exact = not counted.get("terminated_early", False)
-        return replace(found, counts=_values(counted["aggregations"]["records"]), exact=exact)
 
     def _asked(self, tenant: str, visible: Visible) -> list[str]:
         """The families in which the tenant has documents: an index without any takes as long as one with few.
@@ -241,16 +235,14 @@ def action(tenant: str, document: Document, name: str) -> JSON:
     }
 
 
-def found_in(answer: JSON, asked: Asked) -> Found:
-    """A page; it counts all that there is where facets were asked for, else what is on it."""
-    hits = [_hit(hit) for hit in answer["hits"]["hits"]]
-    if not asked.facets:
-        return Found(hits, dict(Counter(hit.record for hit in hits)), backend="elasticsearch")
-    counted = answer["aggregations"]
+def found_in(answers: Sequence[JSON], asked: Asked) -> Found:
+    """A page, and what there is on all of them; the last answer is the one that counts."""
+    counted = answers[-1].get("aggregations", {})
     return Found(
-        hits,
-        _values(counted["records"]),
+        [_hit(hit) for hit in answers[0]["hits"]["hits"]],
+        _values(counted["records"]) if counted else {},
         {field: _values(counted[f"facet {field}"]["values"]) for field in asked.facets},
+        exact=not answers[-1].get("terminated_early", False),
         backend="elasticsearch",
     )
 

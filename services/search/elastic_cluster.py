@@ -102,6 +102,15 @@ class Cluster:
             retry_on_timeout=False,
             connections_per_node=CONNECTIONS,
         )
+        self._patient: dict[float, Elasticsearch] = {}
+
+    def _waiting(self, seconds: float) -> Elasticsearch:
+        """The client with a time limit; to make one costs as much as to ask."""
+        if seconds <= self.patience:
+            return self._client
+        if seconds not in self._patient:
+            self._patient[seconds] = self._client.options(request_timeout=seconds)
+        return self._patient[seconds]
 
     def ask(self, method: str, path: str, body: JSON | None = None, *, seconds: float = 0, **params: Any) -> Any:
         """The JSON answer to one request, within the usual patience or `seconds` where that is more.
@@ -111,7 +120,7 @@ class Cluster:
         headers = {"accept": "application/json"} | ({"content-type": "application/json"} if body is not None else {})
         return self.circuit.call(
             lambda: (
-                self._client.options(request_timeout=max(seconds, self.patience))
+                self._waiting(seconds)
                 .perform_request(method, path, params=params or None, headers=headers, body=body)
                 .body
             )
@@ -129,6 +138,34 @@ class Cluster:
             raise
         return found
 
+    def searches(
+        self, indices: Sequence[str], bodies: Sequence[JSON], *, routing: str, explain: bool = False
+    ) -> list[JSON]:
+        """The answers to several searches of the same indices, by one request; whole ones, as of `search`.
+
+        With `explain`, hits tell what each named condition has scored.
+        """
+        where = dumps({"index": list(indices), "routing": routing, "allow_partial_search_results": False})
+        payload = b"".join(b"%b\n%b\n" % (where, dumps(body)) for body in bodies)
+        params = {"include_named_queries_score": "true"} if explain else None
+
+        def ask() -> list[JSON]:
+            found: list[JSON] = self._client.perform_request(
+                "POST", "/_msearch", params=params, headers=NDJSON, body=payload
+            ).body["responses"]
+            for one in found:
+                if one["status"] == 429 or one["status"] >= 500:
+                    raise TransportError(f"{one['error']['type']}: {one['error']['reason']}")
+            return found
+
+        answers = self.circuit.call(ask)
+        for one in answers:
+            if one["status"] == 404:
+                raise Away("an index is missing")
+            if one["status"] >= 400:
+                raise ValueError(f"Elasticsearch refuses a question: {one['error']}")
+        return answers
+
     def bulk(self, lines: Iterable[bytes]) -> list[JSON]:
         """What became of each action, in order: `{index: {status, error?}}`. `lines` are actions and their sources.
 
@@ -138,7 +175,7 @@ class Cluster:
 
         def ask() -> list[JSON]:
             items: list[JSON] = (
-                self._client.options(request_timeout=max(BULK_SECONDS, self.patience))
+                self._waiting(BULK_SECONDS)
                 .perform_request("POST", "/_bulk", params=BULK, headers=NDJSON, body=payload)
                 .body["items"]
             )
