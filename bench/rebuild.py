@@ -37,7 +37,7 @@ JSON = dict[str, Any]
 HERE = Path(__file__).parent
 ACCOUNT = "customer.account"
 WATCHED = 200
-LOADED = 1_000
+LOADED = 4_000
 """Events at once while log and index are filled."""
 
 

@@ -34,7 +34,7 @@ from suite.servers.postgres import Postgres
 
 JSON = dict[str, Any]
 HERE = Path(__file__).parent
-BATCH, SHOWN = 200, 20
+BATCH, SHOWN = 4_000, 20
 BACKENDS = ("postgres", "elasticsearch")
 Measured = dict[str, list[tuple[float, float]]]
 """By class the reciprocal rank and the milliseconds of every question."""

@@ -75,7 +75,7 @@ def measure(searching: Searching, backend: str, rows: Sequence[Row], seconds: fl
         ways["raw Elasticsearch, the same keys"] = searching.raw("raw")
     for number, (name, connect) in enumerate(ways.items()):
         # The first questions after a start load what later ones find loaded, and let a JVM compile what answers.
-        type_ahead(rows, min(10.0 if number else 120.0, 2 * seconds), connect, seed=2)
+        type_ahead(rows, min(10.0 if number else 180.0, 3 * seconds), connect, seed=2)
         before = spent(searching)
         typed = type_ahead(rows, seconds, connect)
         lines.append(row_of(name, typed, spent(searching) - before))

@@ -15,7 +15,7 @@ from services.search.index import index_of
 from services.search.mapping import Document, document_of, newest
 
 JSON = dict[str, Any]
-PORTION = 250
+PORTION = 400
 """Documents that are written at once; while they are, the next ones are made."""
 
 

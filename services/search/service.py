@@ -17,7 +17,7 @@ class Search(Service):
 
     name = "search"
     batch = indexing.take_in
-    batch_size = 2_000
+    batch_size = 4_000
     methods = {
         "search.query": queries.query,
         "search.opened": recents.opened,
