@@ -26,7 +26,7 @@ LITTLE = 5
 CUSTOM_WEIGHT = 2
 MOST_WORDS = 2_000
 LONGEST_KEY = 80
-SOUND, BACK = "^", "<"
+SOUND, BACK, LAST = "^", "<", "~"
 SHORTEST_BACK = slips.SHORT - 1
 """Two letters too many may have been typed in a word of more than `SHORT` letters."""
 EXTERNAL = "external_ids"
@@ -231,7 +231,9 @@ def _words(searchable: Searchable, data: JSON) -> Iterator[tuple[str, str, int]]
         weighed: dict[str, int] = {}
         for value in values:
             for word, own in words_of(value, weight):
-                weighed[word] = max(own, weighed.get(word, 0))
+                # Last digits are those of a phone: an id elsewhere that ends so would come before it.
+                if field != EXTERNAL or word[0] != LAST:
+                    weighed[word] = max(own, weighed.get(word, 0))
             if field in searchable.keys or field == EXTERNAL:
                 weighed[key_of(value)] = weight
             if field == searchable.title:
@@ -298,4 +300,4 @@ def words_of(value: str, weight: int) -> Iterator[tuple[str, int]]:
     digits = text.phone_digits(value)
     if digits:
         yield digits, weight
-        yield "~" + digits[::-1], weight
+        yield LAST + digits[::-1], weight

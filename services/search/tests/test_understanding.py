@@ -138,6 +138,13 @@ def test_e_mails_and_domains_are_found_whole_and_by_their_parts(real):
     assert firsts(real, expected) == expected
 
 
+def test_last_digits_are_those_of_a_phone_and_not_of_an_id_elsewhere(index):
+    index.put(ACCOUNT, name="Ends so", external_ids={"irs": "110345678"})
+    index.put(ACCOUNT, name="Called so", phone="+1 212 734 5678")
+    assert index.titles("345678") == ["Called so"]
+    assert index.titles("110345678") == ["Ends so"]
+
+
 def test_numbers_and_external_keys_are_exact_and_come_first(real):
     expected = {"SO-2026-00042": "SO-2026-00042", "2330": "臺灣積體電路製造股份有限公司", "D-10047": "Bayer AG"}
     assert firsts(real, expected) == expected
