@@ -34,6 +34,7 @@ BATCH = Search.batch_size
 LOAD = os.environ.get("LOAD") or "events"
 LOADED = {"events": "events", "import": "import jobs of the API"}
 BACKENDS = ("postgres", "elasticsearch")
+PATIENCE = 1_800.0
 FRESH = 20_000
 """Records that are taken into both kinds of index at once, for the figure of indexing with Elasticsearch."""
 
@@ -157,8 +158,7 @@ def fill_elasticsearch(searching: Searching, rows: Sequence[Row]) -> list[str]:
         before, began = spent(searching), time.monotonic()
         if LOAD == "import":
             # The service that runs has its leader, who does it.
-            while index.generations.missing() or lacking(searching):
-                time.sleep(1)
+            until(lambda: not index.generations.missing() and not lacking(searching))
         else:
             keeping.Keeper(searching.runtime, index).make_missing(seen=0)
         while lacking(searching):
@@ -177,9 +177,17 @@ def fill_elasticsearch(searching: Searching, rows: Sequence[Row]) -> list[str]:
         raw_index(node, "raw", names)
         lines.append(rate_of(f"raw Elasticsearch: {len(names):,} names", len(names), began, before, searching))
     index.generations.refresh([f"{index.cluster.prefix}-*"])
-    while node.ask("GET", "/_stats/merge")["_all"]["primaries"]["merges"]["current"]:
-        time.sleep(1)
+    until(lambda: not node.ask("GET", "/_stats/merge")["_all"]["primaries"]["merges"]["current"])
     return lines
+
+
+def until(done: Callable[[], bool]) -> None:
+    """Wait for what servers and services do by themselves, which is looked at every second. Raises TimeoutError."""
+    end = time.monotonic() + PATIENCE
+    while not done():
+        if time.monotonic() > end:
+            raise TimeoutError(f"not done in {PATIENCE:.0f} s")
+        time.sleep(1)
 
 
 def lacking(searching: Searching) -> bool:
