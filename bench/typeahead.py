@@ -8,6 +8,7 @@ all services run.
 
 from __future__ import annotations
 
+import gc
 import os
 import resource
 import tempfile
@@ -42,6 +43,8 @@ FRESH = 20_000
 def main() -> None:
     said = os.environ.get("ROWS") or "all"
     rows = rows_of(rows=None if said == "all" else int(said))
+    # Else the collector looks through all rows now and then, half a second in which nobody can type.
+    gc.freeze()
     seconds = float(os.environ.get("SECONDS") or "60")
     backends = [one for one in (os.environ.get("BACKEND") or ",".join(BACKENDS)).split(",") if one]
     taken: list[str] = []

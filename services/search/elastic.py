@@ -11,6 +11,7 @@ import datetime as dt
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from elasticsearch import ApiError
@@ -19,10 +20,11 @@ from chassis.database import Work
 from contracts.registry import registry
 from services.search import behind
 from services.search.elastic_cluster import BULK_SECONDS, Away, Cluster, dumps
-from services.search.elastic_documents import families, family_of, instant_of, key_in, source_of
-from services.search.elastic_questions import Custom, counted_by_words, families_of, found_by_words
+from services.search.elastic_documents import families, family_of, key_in, source_of
+from services.search.elastic_pages import page
+from services.search.elastic_questions import Custom, families_of
 from services.search.generations import Generations, Targets, beside
-from services.search.index import Asked, Found, Freshness, Hit, Key, Sent
+from services.search.index import Asked, Found, Freshness, Key, Sent
 from services.search.kept import keep, keep_again
 from services.search.mapping import Document, searchables
 from services.search.postgres import PostgresIndex
@@ -38,7 +40,6 @@ PRESENT = (
     "SELECT record FROM unnest(%s::text[]) AS asked (record) WHERE (SELECT id FROM documents"
     "  WHERE tenant_id = %s AND documents.record = asked.record ORDER BY id LIMIT 1) IS NOT NULL"
 )
-REASONS = ("key", "beginning", "words", "own", "lifted")
 
 
 class ElasticIndex:
@@ -159,14 +160,12 @@ class ElasticIndex:
         if not names:
             return Found([], {}, {field: {} for field in asked.facets}, backend="elasticsearch")
         custom = self._custom(tenant, asked.visible)
-        bodies = [found_by_words(tenant, asked, custom)]
-        if asked.counted and not asked.facets:
-            bodies.append(counted_by_words(tenant, asked, custom))
         try:
             if self.cluster.circuit.broken:
                 # It may have taken something just before it went away, and shows that only seconds after it is back.
                 self.show()
-            return found_in(self.cluster.searches(names, bodies, routing=tenant, explain=asked.explain), asked)
+            ask = partial(self.cluster.searches, names, routing=tenant, explain=asked.explain)
+            return page(tenant, asked, custom, ask)
         except Away:
             return None
 
@@ -233,41 +232,3 @@ def action(tenant: str, document: Document, name: str) -> JSON:
         "version": document.version,
         "version_type": "external_gte",
     }
-
-
-def found_in(answers: Sequence[JSON], asked: Asked) -> Found:
-    """A page, and what there is on all of them; the last answer is the one that counts."""
-    counted = answers[-1].get("aggregations", {})
-    return Found(
-        [_hit(hit) for hit in answers[0]["hits"]["hits"]],
-        _values(counted["records"]) if counted else {},
-        {field: _values(counted[f"facet {field}"]["values"]) for field in asked.facets},
-        exact=not answers[-1].get("terminated_early", False),
-        backend="elasticsearch",
-    )
-
-
-def _values(counted: JSON) -> dict[str, int]:
-    return {bucket["key"]: bucket["doc_count"] for bucket in counted["buckets"]}
-
-
-def _hit(hit: JSON) -> Hit:
-    source = hit["_source"]
-    score, changed, id = hit["sort"]
-    return Hit(
-        record=source["record"],
-        id=id,
-        version=hit["_version"],
-        data=source.get("data", {}),
-        score=int(score),
-        owner_id=source["owner"],
-        changed_at=instant_of(changed),
-        reasons=_reasons(hit.get("matched_queries", {})),
-    )
-
-
-def _reasons(matched: dict[str, float] | list[str]) -> tuple[tuple[str, int], ...]:
-    if not isinstance(matched, dict):
-        return ()
-    points = {name.partition(" ")[0]: int(score) for name, score in matched.items()}
-    return tuple((what, points[what]) for what in REASONS if what in points)

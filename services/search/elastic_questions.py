@@ -17,7 +17,7 @@ from services.search.elastic_documents import (
     seen,
     weights,
 )
-from services.search.index import BEGINNING, KEY, KEY_WEIGHT, OWN, Asked, Filter
+from services.search.index import BEGINNING, KEY, KEY_WEIGHT, OWN, Asked, Filter, Key
 from services.search.mapping import searchables, shares
 from services.search.phrases import Term, prefix
 from services.search.visibility import Visible
@@ -55,11 +55,32 @@ def visible_filter(tenant: str, visible: Visible) -> JSON:
 
 
 def found_by_words(tenant: str, asked: Asked, custom: Custom) -> JSON:
-    """The body of a search for documents that answer every term, with counts only where facets are asked for.
+    """The body of a search for documents that answer every term, with counts only where facets are asked for."""
+    made = _page(tenant, asked, custom)
+    made["query"]["bool"]["should"] = _lifts(tenant, asked)
+    if asked.facets:
+        made["aggs"] = RECORDS | counted(asked)
+    if asked.after is not None:
+        score, changed_at, id = asked.after
+        made["search_after"] = [score, micros(changed_at), id]
+    return made
 
-    Nothing lets Elasticsearch pass over documents that cannot be on the page but that nobody counts them.
+
+def first_by_words(tenant: str, asked: Asked, custom: Custom, among: JSON | None = None) -> JSON:
+    """The body of a search for the first of the same documents by their words alone; `among` narrows it.
+
+    Where nothing is counted and no points may come on top, Elasticsearch passes over documents that cannot be on the
+    page: among many that answer, that is most of them.
     """
-    return body(tenant, asked, _answering(asked, custom))
+    return _page(tenant, asked, custom, [among] if among else [])
+
+
+def ones_own(user_id: str) -> JSON:
+    return {"term": {"owner": user_id}}
+
+
+def these(tenant: str, ids: Iterable[Key]) -> JSON:
+    return {"ids": {"values": [key_in(tenant, record, id) for record, id in ids]}}
 
 
 def counted_by_words(tenant: str, asked: Asked, custom: Custom) -> JSON:
@@ -99,34 +120,27 @@ def all_of(wording: Open | Masked, terms: Sequence[Term]) -> JSON:
     return {"bool": {"must": [best(wording.term(term)) for term in terms]}}
 
 
-def body(tenant: str, asked: Asked, must: Sequence[JSON]) -> JSON:
-    lifts = []
-    by_points: dict[int, list[str]] = {}
-    for (record, id), points in asked.lifted.items():
-        by_points.setdefault(points, []).append(key_in(tenant, record, id))
-    for points, ids in sorted(by_points.items()):
-        lifts.append(scored({"ids": {"values": ids}}, points, **named(asked, f"lifted {points}")))
-    if asked.visible.user_id is not None:
-        lifts.append(scored({"term": {"owner": asked.visible.user_id}}, OWN, **named(asked, "own")))
-    made: JSON = {
+def _page(tenant: str, asked: Asked, custom: Custom, among: Sequence[JSON] = ()) -> JSON:
+    filters = [visible_filter(tenant, asked.visible), *narrowed(asked), *among]
+    return {
         "size": asked.limit,
         "track_total_hits": False,
         "version": True,
-        "query": {
-            "bool": {
-                "filter": [visible_filter(tenant, asked.visible), *narrowed(asked)],
-                "must": list(must),
-                "should": lifts,
-            }
-        },
+        "query": {"bool": {"filter": filters, "must": _answering(asked, custom)}},
         "sort": SORT,
     }
-    if asked.facets:
-        made["aggs"] = RECORDS | counted(asked)
-    if asked.after is not None:
-        score, changed_at, id = asked.after
-        made["search_after"] = [score, micros(changed_at), id]
-    return made
+
+
+def _lifts(tenant: str, asked: Asked) -> list[JSON]:
+    lifts = []
+    by_points: dict[int, list[Key]] = {}
+    for key, points in asked.lifted.items():
+        by_points.setdefault(points, []).append(key)
+    for points, ids in sorted(by_points.items()):
+        lifts.append(scored(these(tenant, ids), points, **named(asked, f"lifted {points}")))
+    if asked.visible.user_id is not None:
+        lifts.append(scored(ones_own(asked.visible.user_id), OWN, **named(asked, "own")))
+    return lifts
 
 
 def narrowed(asked: Asked) -> list[JSON]:

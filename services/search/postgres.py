@@ -99,7 +99,8 @@ def _gather(work: Work, asked: Asked, gathered: Gathered) -> bool:
         answering = _rows(work, asked, Question.by_tokens, [terms.about(ways)], CANDIDATES)
         if gathered.add(answering) < CANDIDATES:
             return True
-    more = [terms.about(ways, mine=True)] if asked.visible.user_id else []
+    # Whoever owns a large part of all has found his own among the first already, and his whole list is long.
+    more = [terms.about(ways, mine=True)] if asked.visible.user_id and gathered.own < BEST else []
     if not filled:
         more += [terms.about(ways, heavy=True, whole=True), terms.about(ways, heavy=True)]
     if more:
@@ -131,6 +132,8 @@ class Gathered:
     def __init__(self, asked: Asked) -> None:
         self._asked, self._scorer = asked, Scorer(asked)
         self._found: dict[Key, tuple[Cursor, Points, JSON | None]] = {}
+        self.own = 0
+        """How many of them are one's own."""
         self._looked: set[Key] = set()
 
     def add(self, rows: Iterable[Any]) -> int:
@@ -143,6 +146,7 @@ class Gathered:
             self._looked.add((record, id))
             points = self._scorer.points(record, id, owner_id, words)
             if points is not None:
+                self.own += points.own > 0
                 self._found[record, id] = Cursor(points.score, changed_at, id), points, facets
         return count
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
+from chassis.errors import Problem
 from chassis.ids import new_id
 from services.search import equipment
+from services.search.mapping import searchables
 from services.search.tests.support import ACCOUNT, CONTACT, ORDER, Index, event
 
 JSON = dict[str, Any]
@@ -79,24 +82,34 @@ filters = st.dictionaries(
     )
 )
 questions = st.lists(
-    st.fixed_dictionaries({"q": typed, "filters": filters, "grants": grants, "masks": masks}), min_size=1, max_size=5
+    st.fixed_dictionaries(
+        {"q": typed, "limit": st.sampled_from((1, 2, 3, 100)), "filters": filters, "grants": grants, "masks": masks}
+    ),
+    min_size=1,
+    max_size=5,
 )
+touched = st.lists(st.integers(0, 13), max_size=4)
 
 
 @pytest.mark.parametrize("backend", ["elasticsearch"])
-@given(rows=records, asked=questions)
+@given(rows=records, opened=touched, asked=questions)
 @settings(
     max_examples=25,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-def test_both_backends_show_the_same_to_the_same_people(index: Index, backend: str, rows: Any, asked: Any):
-    tenant = new_id()
-    index.take(*(event(tenant, record, {"id": new_id(), **data}) for record, data in rows))
+def test_both_backends_show_the_same_to_the_same_people(
+    index: Index, backend: str, rows: Any, opened: list[int], asked: Any
+):
+    tenant, ids = new_id(), [new_id() for _ in rows]
+    index.take(*(event(tenant, record, {"id": id, **data}) for id, (record, data) in zip(ids, rows, strict=True)))
+    for at in opened:
+        if at < len(rows):
+            _open(index, tenant, rows[at][0], ids[at])
     for one in asked:
         context = index.suite.context(tenant=tenant, user_id=ME, teams=[TEAM], grants=one["grants"], masks=one["masks"])
-        question = {"q": one["q"], "filters": one["filters"], "limit": 100}
+        question = {"q": one["q"], "filters": one["filters"], "limit": one["limit"]}
         there = _asked(index, question, context)
         equipment._indices[index.runtime] = None
         try:
@@ -109,8 +122,6 @@ def test_both_backends_show_the_same_to_the_same_people(index: Index, backend: s
 
 def _asked(index: Index, question: JSON, context: Any) -> Any:
     """What is found, in what order, with what points and in what number; or the refusal of a hidden filter."""
-    from chassis.errors import Problem
-
     try:
         body = index.suite.request("search", "search.query", {**question, "facets": []}, context=context)["body"]
     except Problem as problem:
@@ -118,10 +129,19 @@ def _asked(index: Index, question: JSON, context: Any) -> Any:
     if body.get("fuzzy"):
         # What is almost right is ranked by each in its own way.
         return "fuzzy"
+    shown = [(item["type"], item["id"], item["score"]) for item in body["items"]]
     with_facets = {"counts": body["facets"], "exact": body["exact"]}
     try:
         more = index.suite.request("search", "search.query", {**question, "facets": [*FACETS]}, context=context)["body"]
         with_facets |= more["by_field"]
+        assert shown == [(item["type"], item["id"], item["score"]) for item in more["items"]]
     except Problem as problem:
         with_facets["refused"] = problem.code
-    return [(item["type"], item["id"], item["score"]) for item in body["items"]], with_facets
+    return shown, with_facets
+
+
+def _open(index: Index, tenant: str, record: str, id: str) -> None:
+    """Somebody who may see all has opened a record lately, if it is there."""
+    context = index.suite.context(tenant=tenant, user_id=ME)
+    with suppress(Problem):
+        index.suite.request("search", "search.opened", {"type": searchables()[record].type, "id": id}, context=context)

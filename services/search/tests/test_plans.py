@@ -16,7 +16,7 @@ from chassis.ids import new_id
 from services.search.elastic import PRESENT
 from services.search.mapping import searchables
 from services.search.tests.support import ACCOUNT, CONTACT, event
-from services.search.tokens import mark
+from services.search.tokens import OWNER, mark
 
 DOCUMENTS, OWN, PORTION = 100_000, 200, 20_000
 MOST_READ = 6_000
@@ -67,7 +67,7 @@ def full(index):
 
 
 @pytest.fixture
-def sent(full, monkeypatch):
+def sent(index, monkeypatch):
     """The statements that were sent, with their parameters."""
     statements = []
     for name in ("sql", "rows"):
@@ -143,3 +143,14 @@ def test_the_kinds_of_records_that_a_tenant_has_are_found_without_walking_its_do
         found = work.rows(PRESENT, (list(searchables()), work.tenant))
     assert found == [(ACCOUNT,)]
     assert "pk_documents" in check(full, sent)
+
+
+def test_the_list_of_what_is_ones_own_is_not_read_where_it_holds_nearly_all(index, sent):
+    me, other = index.suite.user_id, new_id()
+    rows = [{"id": new_id(), "name": f"Grove {at:03}", "owner_id": other if at == 7 else me} for at in range(150)]
+    index.take(*(event(index.suite.tenant, ACCOUNT, one) for one in rows))
+    for user, read in ((me, False), (other, True)):
+        sent.clear()
+        first = index.ask("grove", limit=1, context=index.suite.context(user_id=user))["items"][0]["id"]
+        assert first == (rows[7] if user == other else rows[-1])["id"]
+        assert any(OWNER + user in repr(parameters) for _, parameters in sent) is read

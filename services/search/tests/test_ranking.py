@@ -116,3 +116,34 @@ def test_among_equals_ones_own_comes_first_and_then_the_newest(index):
     index.put(ACCOUNT, name="Twin", city="Middle", owner_id=new_id())
     index.put(ACCOUNT, name="Twin", city="Newest")
     assert [item["subtitle"] for item in index.ask("twin")["items"]] == ["Oldest", "Newest", "Middle"]
+
+
+def test_ones_own_and_what_was_opened_come_before_as_many_others_as_fill_the_page(index):
+    others = [{"id": new_id(), "name": "Twin", "owner_id": new_id()} for _ in range(12)]
+    mine = [{"id": new_id(), "name": "Twin", "owner_id": index.suite.user_id} for _ in range(5)]
+    opened = {"id": new_id(), "name": "Twin"}
+    index.take(*(event(index.suite.tenant, ACCOUNT, one) for one in (*mine, opened, *others)))
+    index.suite.request("search", "search.opened", {"type": "account", "id": opened["id"]})
+    expected = [opened["id"], *(one["id"] for one in (*mine[::-1], *others[::-1]))]
+    for size in (1, 2, 3, 5, 6, 10, 17, 18):
+        pages, after = [], None
+        while True:
+            body = index.ask("twin", limit=size, after=after)
+            assert body["facets"] == {"account": 18}, size
+            pages.append([item["id"] for item in body["items"]])
+            after = body["next"]
+            if after is None:
+                break
+        assert [one for page in pages for one in page] == expected, size
+
+
+def test_of_whoever_owns_nearly_all_the_best_of_others_have_their_place(index):
+    mine = [{"id": new_id(), "name": f"Grove {at:03}", "owner_id": index.suite.user_id} for at in range(120)]
+    foreign = {"id": new_id(), "name": "Grove", "owner_id": new_id()}
+    opened = {"id": new_id(), "name": "Zebra Grove", "owner_id": new_id()}
+    index.take(*(event(index.suite.tenant, ACCOUNT, one) for one in (foreign, opened, *mine)))
+    index.suite.request("search", "search.opened", {"type": "account", "id": opened["id"]})
+    # A whole key comes before the beginning of one, and that before a word further on, whatever was opened.
+    first = [item["id"] for item in index.ask("grove", limit=3)["items"]]
+    assert first == [foreign["id"], mine[-1]["id"], mine[-2]["id"]]
+    assert [item["id"] for item in index.ask("zebra gro", limit=3)["items"]] == [opened["id"]]
