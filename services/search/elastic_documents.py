@@ -18,7 +18,7 @@ from typing import Any
 
 from contracts.custom import PREFIX
 from services.search.elastic_digest import told_by
-from services.search.mapping import BACK, SOUND, Document, searchables
+from services.search.mapping import BACK, CUSTOM_WEIGHT, SOUND, Document, less, searchables, shares
 
 JSON = dict[str, Any]
 
@@ -47,6 +47,23 @@ def families() -> tuple[str, ...]:
 def weights() -> tuple[int, ...]:
     """Every weight that a word can have, heaviest first."""
     return tuple(range(max(weight for one in searchables().values() for weight in one.weights.values()), 0, -1))
+
+
+@cache
+def worded() -> tuple[int, ...]:
+    """Every weight that a word can have which is not a whole value or a sound."""
+    given = {weight for one in searchables().values() for weight in one.weights.values()} | {CUSTOM_WEIGHT}
+    return _ordered({share for weight in given for share in shares(weight)})
+
+
+@cache
+def sounded() -> tuple[int, ...]:
+    """Every weight that the sound of a title can have."""
+    return _ordered({less(one.weights[one.title]) for one in searchables().values()})
+
+
+def _ordered(found: set[int]) -> tuple[int, ...]:
+    return tuple(sorted(found, reverse=True))
 
 
 def index_body(family: str) -> JSON:

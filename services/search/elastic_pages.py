@@ -21,6 +21,8 @@ from services.search.index import OWN, Asked, Found, Hit
 JSON = dict[str, Any]
 Ask = Callable[[Sequence[JSON]], list[JSON]]
 """The answers to several searches, by one request."""
+SHORT = 5
+"""Two in three questions of so many letters fill a page, and one in three longer ones (`bench.keystrokes`)."""
 REASONS = ("key", "beginning", "words", "own", "lifted")
 
 
@@ -32,13 +34,16 @@ def page(tenant: str, asked: Asked, custom: Custom, ask: Ask) -> Found:
 
 
 def _first(tenant: str, asked: Asked, custom: Custom, ask: Ask) -> Found:
-    """The first page. One search by words alone says all where it does not fill the page, as most do.
+    """The first page. One search by words alone says all where it does not fill the page, as most long ones do not.
 
     Else the best of what is one's own, and all of what was lifted, may have come before others: they are asked for
-    apart, together with a count. Whatever has points from nothing but its words is among the first by them, or not on
-    the page; and so is each one of one's own among one's own.
+    apart, together with a count, unless that was likely to be wanted from the first. Whatever has points from nothing
+    but its words is among the first by them, or not on the page; and so is each one of one's own among one's own.
     """
-    hits = _hits(ask([first_by_words(tenant, asked, custom)])[0])
+    counting = [counted_by_words(tenant, asked, custom)] if asked.counted else []
+    early = counting if _is_short(asked) else []
+    answers = ask([first_by_words(tenant, asked, custom), *early])
+    hits = _hits(answers[0])
     if len(hits) < asked.limit:
         return Found(_best(asked, hits), dict(Counter(hit.record for hit in hits)), backend="elasticsearch")
     me = asked.visible.user_id
@@ -48,12 +53,17 @@ def _first(tenant: str, asked: Asked, custom: Custom, ask: Ask) -> Found:
     if asked.lifted:
         whole = replace(asked, limit=len(asked.lifted))
         bodies.append(first_by_words(tenant, whole, custom, these(tenant, asked.lifted)))
-    counting = [counted_by_words(tenant, asked, custom)] if asked.counted else []
-    answers = ask([*bodies, *counting]) if bodies or counting else []
-    for answer in answers[: len(bodies)]:
+    late = [] if early else counting
+    more = ask([*bodies, *late]) if bodies or late else []
+    for answer in more[: len(bodies)]:
         hits += _hits(answer)
-    counts, exact = _counts(answers[-1]) if counting else ({}, True)
+    counts, exact = _counts([*answers, *more][-1 if late else len(early)]) if counting else ({}, True)
     return Found(_best(asked, hits), counts, exact=exact, backend="elasticsearch")
+
+
+def _is_short(asked: Asked) -> bool:
+    """Whether so little was typed that it is likely to be answered by more than a page."""
+    return sum(len(term.word) for term in asked.phrase.terms) <= SHORT
 
 
 def _in_one(tenant: str, asked: Asked, custom: Custom, ask: Ask) -> Found:

@@ -15,10 +15,12 @@ from services.search.elastic_documents import (
     key_in,
     micros,
     seen,
+    sounded,
     weights,
+    worded,
 )
 from services.search.index import BEGINNING, KEY, KEY_WEIGHT, OWN, Asked, Filter, Key
-from services.search.mapping import searchables, shares
+from services.search.mapping import SOUND, searchables, shares
 from services.search.phrases import Term, prefix
 from services.search.visibility import Visible
 
@@ -182,18 +184,18 @@ class Open:
     def term(self, term: Term) -> list[JSON]:
         return [
             scored(condition, points)
-            for weight in weights()
+            for weight in worded()
             for condition, points in answers(term, f"w{weight}", f"b{weight}", weight)
         ]
 
     def key(self, keys: Sequence[str]) -> list[JSON]:
-        return [scored({"terms": {f"w{weight}": [*keys]}}, KEY + KEY_WEIGHT * weight) for weight in weights()]
+        return [scored(one_of(f"w{weight}", keys), KEY + KEY_WEIGHT * weight) for weight in weights()]
 
     def start(self, starts: Sequence[str]) -> list[JSON]:
         return [
             scored(begins(start, f"w{weight}", f"b{weight}"), BEGINNING * weight)
-            for weight in weights()
             for start in starts
+            for weight in (sounded() if start[0] == SOUND else weights())
         ]
 
 
@@ -222,7 +224,7 @@ class Masked:
     def key(self, keys: Sequence[str]) -> list[JSON]:
         return [
             scored(
-                self._within({"terms": {"seen": [seen(field, weight, key) for key in keys]}}, records),
+                self._within(one_of("seen", [seen(field, weight, key) for key in keys]), records),
                 KEY + KEY_WEIGHT * weight,
             )
             for (field, weight), records in self._shown.items()
@@ -257,7 +259,7 @@ def answers(term: Term, whole: str, start: str | None, weight: int, field: str =
     found: list[tuple[JSON, int]] = []
     wholes = [field + word for word in term.wholes if term.answers(word)]
     if wholes:
-        found.append(({"terms": {whole: wholes}}, 2 * weight))
+        found.append((one_of(whole, wholes), 2 * weight))
     for low, high in term.ranges:
         if high is None:
             if low not in term.wholes:
@@ -267,6 +269,11 @@ def answers(term: Term, whole: str, start: str | None, weight: int, field: str =
         else:
             found.append(({"range": {whole: {"gte": field + low, "lt": field + high}}}, weight))
     return found
+
+
+def one_of(field: str, words: Sequence[str]) -> JSON:
+    """The documents that have one of the words. A single one is looked up, several are a walk through the terms."""
+    return {"term": {field: words[0]}} if len(words) == 1 else {"terms": {field: [*words]}}
 
 
 def begins(low: str, whole: str, start: str | None, field: str = "") -> JSON:

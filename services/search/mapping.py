@@ -238,7 +238,7 @@ def _words(searchable: Searchable, data: JSON) -> Iterator[tuple[str, str, int]]
                 weighed[key_of(value)] = weight
             if field == searchable.title:
                 for word in _title_words(value):
-                    weighed.setdefault(word, _less(weight))
+                    weighed.setdefault(word, less(weight))
         yield from ((field, word, own) for word, own in weighed.items())
 
 
@@ -271,7 +271,7 @@ def shares(weight: int, *, title: bool = False) -> frozenset[int]:
     if weight >= PINYIN_FROM:
         found.add(weight // 2)
     if title:
-        found.add(_less(weight))
+        found.add(less(weight))
     return frozenset(found)
 
 
@@ -279,7 +279,8 @@ def _little(weight: int) -> int:
     return max(1, weight // LITTLE)
 
 
-def _less(weight: int) -> int:
+def less(weight: int) -> int:
+    """What a title without its legal form, and its sound, weigh: a little less than the title."""
     return max(1, weight - 1)
 
 

@@ -11,8 +11,9 @@ import pytest
 
 from services.search import form as forms
 from services.search import mapping
+from services.search.elastic_documents import sounded, worded
 from services.search.form import form
-from services.search.mapping import searchables, words_of
+from services.search.mapping import SOUND, searchables, words_of
 from services.search.tests.support import ACCOUNT
 
 
@@ -54,3 +55,14 @@ def test_words_that_are_made_otherwise_make_another_form(monkeypatch):
     form.cache_clear()
     monkeypatch.setattr(mapping, "words_of", lambda value, weight: [*words_of(value, weight), ("more", weight)])
     assert form() != before
+
+
+def test_words_and_sounds_have_only_weights_by_which_elasticsearch_is_asked():
+    told = {"": set(), SOUND: set()}
+    for one in searchables().values():
+        for sample in forms.SAMPLES:
+            for _, word, weight in mapping.document_of(forms._event(one, sample)).words:
+                if word[0] not in "=<":
+                    told[SOUND if word[0] == SOUND else ""].add(weight)
+    assert told[""] == {*worded()}
+    assert told[SOUND] == {*sounded()}
