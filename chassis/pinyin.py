@@ -7,6 +7,7 @@ another way as a surname stands here.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from chassis import names, text
 
@@ -28,6 +29,8 @@ SURNAMES = {
 LONGEST = 80
 
 
+# A name is read once for its words and once more as a whole.
+@lru_cache(maxsize=1_024)
 def readings(run: str) -> list[list[str]]:
     """The syllables of a run of simplified characters, and again with its beginning read as a surname, if that differs.
 

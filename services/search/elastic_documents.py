@@ -128,18 +128,21 @@ def source_of(tenant: str, document: Document) -> JSON:
     }
     if document.deleted:
         return source
-    found: dict[str, dict[str, None]] = {}
+    told: dict[str, None] = {}
+    whole: dict[int, dict[str, None]] = {}
+    starts: dict[int, dict[str, None]] = {}
     for field, word, weight in document.words:
         if word[0] == BACK:
             # Only asked for in PostgreSQL (`nearby.py`).
             continue
-        found.setdefault(f"w{weight}", {})[word] = None
-        for start in beginnings(word):
-            found.setdefault(f"b{weight}", {})[start] = None
-        found.setdefault("seen", {})[seen(field, weight, word)] = None
+        whole.setdefault(weight, {})[word] = None
+        starts.setdefault(weight, {}).update(dict.fromkeys(beginnings(word)))
+        told[seen(field, weight, word)] = None
     return {
         **source,
-        **{name: list(values) for name, values in found.items()},
+        **{f"w{weight}": list(values) for weight, values in whole.items()},
+        **{f"b{weight}": list(values) for weight, values in starts.items() if values},
+        **({"seen": list(told)} if told else {}),
         "facets": {name: values for name, values in document.facets.items() if not name.startswith(PREFIX)},
         "custom": {
             name.removeprefix(PREFIX): values for name, values in document.facets.items() if name.startswith(PREFIX)

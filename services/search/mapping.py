@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from marshmallow import ValidationError
@@ -25,7 +25,7 @@ LITTLE = 5
 """What says little of a name weighs so many times less."""
 CUSTOM_WEIGHT = 2
 MOST_WORDS = 2_000
-LONGEST_KEY = 80
+LONGEST_KEY, LONGEST_REPEATED = 80, 40
 SOUND, BACK, LAST = "^", "<", "~"
 SHORTEST_BACK = slips.SHORT - 1
 """Two letters too many may have been typed in a word of more than `SHORT` letters."""
@@ -284,11 +284,22 @@ def less(weight: int) -> int:
     return max(1, weight - 1)
 
 
-def words_of(value: str, weight: int) -> Iterator[tuple[str, int]]:
+def words_of(value: str, weight: int) -> Iterable[tuple[str, int]]:
     """The words by which a value is found, each with its weight. Very long texts are searched by their beginning.
 
     Legal forms and articles say little of a name and weigh little; Han characters are in simplified script.
     """
+    # Names and numbers are everybody's own; what weighs little is a city or a country, the same in many records.
+    often = weight < PINYIN_FROM and len(value) <= LONGEST_REPEATED
+    return _repeated(value, weight) if often else _words_of(value, weight)
+
+
+@lru_cache(maxsize=8_192)
+def _repeated(value: str, weight: int) -> tuple[tuple[str, int], ...]:
+    return tuple(_words_of(value, weight))
+
+
+def _words_of(value: str, weight: int) -> Iterator[tuple[str, int]]:
     simple, little = names.simplified(value), _little(weight)
     found = {word: little if names.weak(word) else weight for word in (*text.words(value), *text.compounds(value))}
     for run in text.han_runs(simple):
