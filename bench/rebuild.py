@@ -59,6 +59,7 @@ class House:
         runtime = self.suite.runtime("search")
         keeper, rebuilder = Keeper(runtime, self.elastic), Rebuilder()
         while not self.stop.is_set():
+            equipment.show(runtime)
             keeper.tend()
             rebuilder.advance(runtime)
             self.stop.wait(0.05)
@@ -87,6 +88,8 @@ class Checker:
             self.missing += hits == 0
             self.double += hits > 1
             backend = body["freshness"]["backend"]
+            if hits != 1:
+                print(f"answer {len(self.seconds)}: {hits} hits of {mark} by {backend}", flush=True)
             self.by[backend] = self.by.get(backend, 0) + 1
 
 
@@ -143,6 +146,8 @@ def measure(house: House, rows: list[Row], watched: list[Row], marks: list[str],
     for start in range(0, len(everything), LOADED):
         house.feed([account_of(house.suite.tenant, row) for row in everything[start : start + LOADED]])
     loaded = time.monotonic() - began
+    # Nobody may expect to find what no answer's position covers yet.
+    equipment.show(house.suite.runtime("search"))
     pause = 1 / float(os.environ.get("QUESTIONS", "20"))
     checkers = [Checker(house, marks[at::2], pause) for at in range(int(os.environ.get("CHECKERS", "2")))]
     written = [0]
