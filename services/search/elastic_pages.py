@@ -57,7 +57,7 @@ def _first(tenant: str, asked: Asked, custom: Custom, ask: Ask) -> Found:
     more = ask([*bodies, *late]) if bodies or late else []
     for answer in more[: len(bodies)]:
         hits += _hits(answer)
-    counts, exact = _counts([*answers, *more][-1 if late else len(early)]) if counting else ({}, True)
+    counts, exact = _counts((more if late else answers)[-1]) if counting else ({}, True)
     return Found(_best(asked, hits), counts, exact=exact, backend="elasticsearch")
 
 
